@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/*
+ * The audit trail: one JSON object a line, append only.
+ *
+ * CG_AUDIT_TABLE names every event. An event that changes something ("change"
+ * 1) is written and flushed before its caller goes on (write is synchronous);
+ * a refusal of a read is handed to a writer thread through a bounded queue, so
+ * that a polling thread never waits for a disk. With `audit.required`, a change
+ * is refused beforehand (cg_audit_reserve) when its record could not be kept.
+ *
+ * Threading: everything here may be called from any thread; cg_audit_write of
+ * a non-change event never blocks.
+ */
+#ifndef CRATEGATE_AUDIT_H
+#define CRATEGATE_AUDIT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "crategate/err.h"
+
+/* name, text in the record, is it a change?, what it means */
+#define CG_AUDIT_TABLE(X)                                                     \
+    X(LOGIN, "login", 0, "a password was checked against the directory")      \
+    X(REFUSAL, "refusal", 0, "a request was refused")                         \
+    X(PUBLISH, "publish", 1, "a crate version was published")                 \
+    X(YANK, "yank", 1, "a version was yanked")                                \
+    X(UNYANK, "unyank", 1, "a version was unyanked")                          \
+    X(OWNER_ADD, "owner-add", 1, "owners were added to a crate")              \
+    X(OWNER_REMOVE, "owner-remove", 1, "owners were removed from a crate")    \
+    X(TOKEN_CREATE, "token-create", 1, "a token was made")                    \
+    X(TOKEN_REVOKE, "token-revoke", 1, "a token was revoked")                 \
+    X(CRATE_DELETE, "crate-delete", 1, "a crate or version was deleted by an administrator") \
+    X(START, "start", 0, "the daemon started")                                \
+    X(STOP, "stop", 0, "the daemon stopped")                                  \
+    X(RELOAD, "reload", 0, "the configuration was reloaded, or could not be")
+
+enum cg_audit_event {
+    CG_AUDIT_NONE = -1,
+#define X(name, text, change, doc) CG_AUDIT_##name,
+    CG_AUDIT_TABLE(X)
+#undef X
+        CG_AUDIT_COUNT
+};
+
+/* Borrowed strings; NULL leaves the field out. */
+struct cg_audit_record {
+    enum cg_audit_event event;
+    const char *request_id;
+    const char *actor;    /* name */
+    const char *actor_id; /* stable id */
+    int64_t token_id;     /* 0: none */
+    const char *address;  /* the client's, after trusted proxies */
+    const char *namespace_name;
+    const char *crate;
+    const char *version;
+    const char *target;  /* owner logins, token name... */
+    const char *method;  /* HTTP */
+    const char *path;    /* decoded, without query */
+    unsigned status;     /* HTTP; 0: none */
+    enum cg_err outcome;
+    const char *rule;    /* the line of the configuration that decided */
+    const char *detail;  /* what the caller was told */
+};
+
+struct cg_audit;
+
+/* Opens (creates, 0640) the file; path "" means: no trail, everything succeeds. UNAVAILABLE when it cannot be opened. */
+enum cg_err cg_audit_open(const char *path, bool required, struct cg_audit **audit_out, struct cg_error *err) CG_CHECK;
+/* Flushes and closes; nulls the pointer. */
+void cg_audit_close(struct cg_audit **audit);
+/* Opens the same path again (after rotation), or another one (after a reload). On error the old file stays in use. */
+enum cg_err cg_audit_reopen(struct cg_audit *audit, const char *path, bool required, struct cg_error *err) CG_CHECK;
+
+/* Will a change be recordable now? UNAVAILABLE when not and recording is required, else OK. */
+enum cg_err cg_audit_reserve(struct cg_audit *audit, struct cg_error *err) CG_CHECK;
+/* Writes one record. For changes the result says whether it is on disk; others are queued and OK. */
+enum cg_err cg_audit_write(struct cg_audit *audit, const struct cg_audit_record *record, struct cg_error *err);
+/* Records dropped because the queue was full, since start. */
+uint64_t cg_audit_dropped(const struct cg_audit *audit);
+
+const char *cg_audit_event_name(enum cg_audit_event event);
+bool cg_audit_event_is_change(enum cg_audit_event event);
+
+#endif

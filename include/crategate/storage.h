@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/*
+ * Where the crates and the index of one namespace are kept. Drivers:
+ * src/storage/filesystem, and tests/fakes/fake_storage.
+ *
+ * A driver knows bytes, names and durability, nothing of Cargo's semantics.
+ * `name` is the crate's name as published, `index_name` the same in lower case
+ * (cargo-protocol.md 2.1). Callers have validated both (ASCII letters, digits,
+ * `-`, `_`, at most 64) and `version` (SemVer, at most 150 bytes); a driver
+ * asserts that neither holds '/' nor begins with '.'.
+ *
+ * Every write that returns OK is durable. Every write is atomic: after a crash
+ * at any moment it has happened wholly or not at all.
+ *
+ * Errors: ABSENT (nothing there), CONFLICT (crate_commit without replace and
+ * the file exists), UNAVAILABLE (the medium failed or is full; nothing was
+ * changed), INTERNAL.
+ *
+ * Threading: all operations may run on many threads, on workers only. lock()
+ * excludes every other thread and process that takes it; the writes of one
+ * change happen under it.
+ */
+#ifndef CRATEGATE_STORAGE_H
+#define CRATEGATE_STORAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "crategate/err.h"
+
+struct cg_buf;
+struct cg_storage;
+struct cg_crate_upload; /* a crate on its way in; opaque, each driver's own */
+
+/* An open crate for reading. The caller closes fd. */
+struct cg_crate_file {
+    int fd;
+    uint64_t size;
+    int64_t mtime; /* wall seconds */
+};
+
+/* Return non-OK to stop; it becomes the result of the walk. */
+typedef enum cg_err (*cg_index_visit)(void *cls, const char *index_name);
+typedef enum cg_err (*cg_crate_visit)(void *cls, const char *name, const char *version, uint64_t size);
+
+struct cg_storage_ops {
+    const char *name; /* "filesystem" */
+
+    /* The whole index file of a crate into `out` (appended). *mtime_out (wall seconds) may be NULL. */
+    enum cg_err (*index_read)(struct cg_storage *st, const char *index_name, struct cg_buf *out, int64_t *mtime_out,
+                              struct cg_error *err) CG_CHECK;
+    /* Replaces it. */
+    enum cg_err (*index_write)(struct cg_storage *st, const char *index_name, const char *bytes, size_t len,
+                               struct cg_error *err) CG_CHECK;
+    enum cg_err (*index_remove)(struct cg_storage *st, const char *index_name, struct cg_error *err) CG_CHECK;
+    enum cg_err (*index_each)(struct cg_storage *st, cg_index_visit visit, void *cls, struct cg_error *err) CG_CHECK;
+    /* The config.json that a static web server would serve; rewritten only when it differs. */
+    enum cg_err (*config_write)(struct cg_storage *st, const char *bytes, size_t len, struct cg_error *err) CG_CHECK;
+
+    /* An upload: begin, write as often as needed, then commit (which frees it on OK and on error) or abort. */
+    enum cg_err (*crate_begin)(struct cg_storage *st, struct cg_crate_upload **up_out, struct cg_error *err) CG_CHECK;
+    enum cg_err (*crate_write)(struct cg_storage *st, struct cg_crate_upload *up, const void *bytes, size_t len,
+                               struct cg_error *err) CG_CHECK;
+    enum cg_err (*crate_commit)(struct cg_storage *st, struct cg_crate_upload **up, const char *name,
+                                const char *version, bool replace, struct cg_error *err) CG_CHECK;
+    void (*crate_abort)(struct cg_storage *st, struct cg_crate_upload **up);
+
+    enum cg_err (*crate_open)(struct cg_storage *st, const char *name, const char *version,
+                              struct cg_crate_file *file_out, struct cg_error *err) CG_CHECK;
+    enum cg_err (*crate_remove)(struct cg_storage *st, const char *name, const char *version,
+                                struct cg_error *err) CG_CHECK;
+    /* name NULL: every crate of the namespace. */
+    enum cg_err (*crate_each)(struct cg_storage *st, const char *name, cg_crate_visit visit, void *cls,
+                              struct cg_error *err) CG_CHECK;
+
+    enum cg_err (*lock)(struct cg_storage *st, struct cg_error *err) CG_CHECK;
+    void (*unlock)(struct cg_storage *st);
+    /* Can it be written to now? For readiness. */
+    enum cg_err (*ping)(struct cg_storage *st, struct cg_error *err) CG_CHECK;
+    void (*free)(struct cg_storage *st);
+};
+
+/* Drivers embed this first. */
+struct cg_storage {
+    const struct cg_storage_ops *ops;
+};
+
+static inline void cg_storage_free(struct cg_storage **st)
+{
+    if (*st)
+        (*st)->ops->free(*st);
+    *st = 0;
+}
+
+#endif

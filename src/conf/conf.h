@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/*
+ * The configuration: text -> immutable, reference-counted snapshot.
+ *
+ * conf/schema.c holds the one table (key, type, default, limits, documentation,
+ * where it goes in the structs below) that drives the parser, the defaults,
+ * `-t`, `--dump-config`, etc/crategate.toml, docs/configuration.md and the man
+ * page. Loading never touches the network; it checks that files named by the
+ * configuration exist, are readable and, for secrets, are 0600 or 0400.
+ *
+ * Errors are INVALID with "FILE:LINE: KEY: reason", all problems found, one a
+ * line in the report (not only the first).
+ * Threading: a snapshot is read by any thread; load is for one thread at a time.
+ */
+#ifndef CG_CONF_CONF_H
+#define CG_CONF_CONF_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/secret.h"
+#include "crategate/err.h"
+#include "log/log.h"
+
+enum cg_grant_kind { CG_GRANT_USER, CG_GRANT_GROUP, CG_GRANT_DN, CG_GRANT_AUTHENTICATED, CG_GRANT_ANONYMOUS };
+
+/* One grant as written, and the line it stands on. */
+struct cg_conf_grant {
+    enum cg_grant_kind kind;
+    char *value; /* name or DN as written; "" for authenticated and anonymous */
+    char *text;  /* the whole grant as written: "group:payments" */
+    unsigned line;
+};
+
+struct cg_conf_grants {
+    struct cg_conf_grant *items;
+    size_t count;
+};
+
+struct cg_conf_namespace {
+    char *name;
+    unsigned line;
+    int type;    /* enum cg_conf_type */
+    int storage; /* enum cg_conf_storage */
+    struct cg_conf_grants read, publish, admin;
+    char **prefixes;           /* NULL-terminated or NULL, as written */
+    char **required_fields;    /* "description", "license", ... */
+    char **allowed_registries; /* index URLs that dependencies may name */
+};
+
+enum cg_conf_type { CG_TYPE_LOCAL };
+enum cg_conf_storage { CG_STORAGE_FILESYSTEM };
+enum cg_directory_type { CG_DIR_OPENLDAP, CG_DIR_AD, CG_DIR_389DS, CG_DIR_POSIX };
+enum cg_start_tls { CG_START_TLS_REQUIRED, CG_START_TLS_NEVER };
+enum cg_basic_auth { CG_BASIC_OFF, CG_BASIC_LOGIN, CG_BASIC_EVERYWHERE };
+enum cg_nested_groups { CG_NESTED_OFF, CG_NESTED_RECURSIVE };
+enum cg_account_state { CG_STATE_AUTO, CG_STATE_PPOLICY, CG_STATE_SHADOW, CG_STATE_NONE };
+enum cg_search_scope { CG_SCOPE_BASE, CG_SCOPE_ONE, CG_SCOPE_SUB };
+enum cg_tls_version { CG_TLS_1_2, CG_TLS_1_3 };
+
+/* reference/ldap.md section 6. Times are milliseconds. */
+struct cg_conf_ldap {
+    bool present; /* is there an [ldap] section? */
+    int directory_type;
+    char **uri;
+    int start_tls;
+    bool allow_plaintext;
+    char *tls_ca_file;
+    int tls_min_version;
+    char *bind_dn;
+    char *bind_password_file;
+    struct cg_secret bind_password; /* read from the file at load */
+    int64_t connect_timeout, operation_timeout, login_timeout, server_retry_after;
+    unsigned pool_size;
+    int64_t pool_idle_timeout, pool_max_lifetime;
+    char **search_base;
+    int search_scope;
+    char *search_filter; /* {username} */
+    char *username_attribute;
+    char *id_attribute;
+    char *display_name_attribute;
+    int account_state;
+    char *account_filter;
+    char **group_base;
+    char *group_filter; /* {dn}, {username} */
+    char *group_name_attribute;
+    int nested_groups;
+    unsigned nested_depth;
+    unsigned max_groups;
+    char *required_group; /* DN */
+    int64_t revalidate_interval, stale_if_error_read, stale_if_error_write;
+    int basic_auth;
+    int64_t auth_cache_ttl, negative_cache_ttl;
+    unsigned max_failures_per_user;    /* per failure_window */
+    unsigned max_failures_per_address; /* per minute */
+    int64_t failure_window;
+};
+
+struct cg_conf {
+    atomic_uint refs;
+    char *file; /* where it was read from */
+    char *public_url; /* without trailing slash */
+    char **listen;
+    char *state_dir;
+    char **trusted_proxies; /* CIDRs, checked */
+    uint64_t max_crate_size;
+    uint64_t max_unpacked_size;
+    uint64_t index_cache_size;
+    unsigned workers;        /* 0: chosen from the processors */
+    unsigned max_connections;
+    int64_t request_timeout; /* a request's headers and body must arrive within */
+    int64_t idle_timeout;
+    int64_t shutdown_timeout;
+    unsigned max_token_days;
+    unsigned default_token_days;
+    int log_level;  /* enum cg_log_level */
+    int log_format; /* enum cg_log_format */
+    char *audit_file;
+    bool audit_required;
+    struct cg_conf_ldap ldap;
+    struct cg_conf_namespace *namespaces;
+    size_t namespace_count;
+};
+
+/* Reads, parses and checks. On INVALID every problem is a line in `report`, if not NULL; err holds the first. */
+enum cg_err cg_conf_load(const char *path, struct cg_conf **conf_out, struct cg_buf *report,
+                         struct cg_error *err) CG_CHECK;
+/* The same from memory; `name` stands for the file in messages. Tests and fuzzing. */
+enum cg_err cg_conf_parse(const char *name, const char *text, size_t len, struct cg_conf **conf_out,
+                          struct cg_buf *report, struct cg_error *err) CG_CHECK;
+struct cg_conf *cg_conf_ref(struct cg_conf *conf);
+void cg_conf_unref(struct cg_conf **conf);
+
+/* Effective values as TOML; secrets are only ever file names, so nothing needs masking but is checked again.
+ * dump -> parse -> dump is a fixpoint. */
+void cg_conf_dump(const struct cg_conf *conf, struct cg_buf *out);
+/* The commented sample file (etc/crategate.toml) and docs/configuration.md, from the table. */
+void cg_conf_write_sample(struct cg_buf *out);
+void cg_conf_write_docs(struct cg_buf *out);
+
+/* The namespace of that name, NULL when there is none. */
+const struct cg_conf_namespace *cg_conf_namespace(const struct cg_conf *conf, const char *name);
+/* Keys that differ between two snapshots and only take effect at a restart (listen, state_dir, workers...), one a line.*/
+void cg_conf_restart_needed(const struct cg_conf *old_conf, const struct cg_conf *new_conf, struct cg_buf *out);
+
+#endif

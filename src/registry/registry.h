@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/*
+ * Cargo's semantics over storage and metadata: everything cargo can ask of a
+ * registry, with no HTTP, LDAP or curl in it. Source: cargo-protocol.md.
+ *
+ * A registry holds one object per local namespace, opened when first named by a
+ * configuration and kept until the end; whether somebody may see it is the
+ * policy's business, asked before (by the pipeline) and, once a crate's name is
+ * known from a body, again in here.
+ *
+ * Index reads: cg_registry_index answers from memory or AGAIN; then
+ * cg_registry_index_load, on a worker, reads the file and remembers it. A change
+ * replaces the entry in memory after it is durable and before its caller answers.
+ *
+ * All JSON answers are complete bodies appended to `out`.
+ *
+ * Threading: index is for polling threads (never blocks); everything else
+ * blocks and runs on workers.
+ */
+#ifndef CG_REGISTRY_REGISTRY_H
+#define CG_REGISTRY_REGISTRY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "authz/policy.h"
+#include "base/blob.h"
+#include "base/buf.h"
+#include "conf/conf.h"
+#include "crategate/metadata.h"
+#include "crategate/storage.h"
+
+struct cg_registry;
+
+/* Makes the storage of a namespace; the binaries wire a driver in here. */
+typedef enum cg_err (*cg_storage_factory)(const struct cg_conf *conf, const struct cg_conf_namespace *ns,
+                                          struct cg_storage **st_out, struct cg_error *err);
+
+/* Opens all namespaces of the configuration and scans their index names. md must outlive it. */
+enum cg_err cg_registry_new(const struct cg_conf *conf, struct cg_metadata *md, cg_storage_factory factory,
+                            struct cg_registry **reg_out, struct cg_error *err) CG_CHECK;
+/* After a reload: opens namespaces that are new; drops in-memory answers that depend on the configuration. */
+enum cg_err cg_registry_reconfigure(struct cg_registry *reg, const struct cg_conf *conf, struct cg_error *err) CG_CHECK;
+void cg_registry_free(struct cg_registry **reg);
+/* Once a second, maintenance: writes download counts, notices other processes' changes (generation "index"). */
+void cg_registry_tick(struct cg_registry *reg);
+/* Database and every namespace's storage can be used. The detail names what cannot. */
+enum cg_err cg_registry_ping(struct cg_registry *reg, struct cg_error *err) CG_CHECK;
+
+/* config.json of a namespace as served (contract, section 3); auth_required from the policy. Never blocks. */
+void cg_registry_config_json(const struct cg_conf *conf, const char *ns, bool auth_required, struct cg_buf *out);
+
+/* `path` is what follows "index/" ("ab/cd/abcd"); OK (a reference in *blob_out), ABSENT, or AGAIN. */
+enum cg_err cg_registry_index(struct cg_registry *reg, const char *ns, const char *path,
+                              struct cg_blob **blob_out) CG_CHECK;
+enum cg_err cg_registry_index_load(struct cg_registry *reg, const char *ns, const char *path,
+                                   struct cg_blob **blob_out, struct cg_error *err) CG_CHECK;
+
+/* A crate to send. `name` may be spelled in any case the index path allows; ABSENT when name or version is unknown.
+ * etag is the quoted sha256. Counts a download unless `count` is false (HEAD, ranges). Caller closes file_out->fd. */
+enum cg_err cg_registry_download(struct cg_registry *reg, const char *ns, const char *name, const char *version,
+                                 bool count, struct cg_crate_file *file_out, char etag_out[CG_ETAG_SIZE + 32],
+                                 struct cg_error *err) CG_CHECK;
+
+/* Where a body's bytes come from: a spool of the http room or a file in a test. */
+struct cg_source {
+    uint64_t size;
+    /* Reads up to len bytes at offset; *got_out 0 only at the end. */
+    enum cg_err (*read)(void *cls, uint64_t offset, void *bytes, size_t len, size_t *got_out, struct cg_error *err);
+    void *cls;
+};
+
+/* Everybody's change carries who asks and under which policy. */
+struct cg_change {
+    const struct cg_policy *policy;
+    const struct cg_caller *caller;
+    const char *ns;
+    struct cg_decision decision; /* out: the last decision, for the audit record */
+    char crate[CG_ERROR_DETAIL_MAX / 8];   /* out: name as far as it was read, for the audit record */
+    char version[CG_ERROR_DETAIL_MAX / 4]; /* out */
+    bool unchanged;                        /* out: the same was already there */
+};
+
+/* The whole publish (cargo-protocol.md 5.2, 7.3): frame, checks, policy, store, index line, derived rows. `out` gets
+ * cargo's JSON ({"warnings":...}). INVALID, UNPROCESSABLE, CONFLICT, DENIED, TOO_LARGE, UNAVAILABLE. */
+enum cg_err cg_registry_publish(struct cg_registry *reg, struct cg_change *change, const struct cg_source *body,
+                                struct cg_buf *out, struct cg_error *err) CG_CHECK;
+enum cg_err cg_registry_yank(struct cg_registry *reg, struct cg_change *change, const char *name, const char *version,
+                             bool yanked, struct cg_buf *out, struct cg_error *err) CG_CHECK;
+enum cg_err cg_registry_owners(struct cg_registry *reg, const char *ns, const char *name, struct cg_buf *out,
+                               struct cg_error *err) CG_CHECK;
+/* `logins` "alice", "group:payments"; looked up in the directory: unknown ones are UNPROCESSABLE. */
+enum cg_err cg_registry_owners_change(struct cg_registry *reg, struct cg_change *change, struct cg_directory *dir,
+                                      const char *name, char *const *logins, bool add, struct cg_buf *out,
+                                      struct cg_error *err) CG_CHECK;
+
+/* crates.io-shaped reads, by the tail of the path. page from 1. */
+enum cg_err cg_registry_search(struct cg_registry *reg, const struct cg_search *search, struct cg_buf *out,
+                               struct cg_error *err) CG_CHECK;
+enum cg_err cg_registry_crate(struct cg_registry *reg, const char *ns, const char *name, struct cg_buf *out,
+                              struct cg_error *err) CG_CHECK;
+enum cg_err cg_registry_versions(struct cg_registry *reg, const char *ns, const char *name, struct cg_buf *out,
+                                 struct cg_error *err) CG_CHECK;
+enum cg_err cg_registry_version(struct cg_registry *reg, const char *ns, const char *name, const char *version,
+                                struct cg_buf *out, struct cg_error *err) CG_CHECK;
+enum cg_err cg_registry_dependencies(struct cg_registry *reg, const char *ns, const char *name, const char *version,
+                                     struct cg_buf *out, struct cg_error *err) CG_CHECK;
+enum cg_err cg_registry_reverse(struct cg_registry *reg, const char *ns, const char *name, unsigned per_page,
+                                unsigned page, struct cg_buf *out, struct cg_error *err) CG_CHECK;
+enum cg_err cg_registry_downloads(struct cg_registry *reg, const char *ns, const char *name, struct cg_buf *out,
+                                  struct cg_error *err) CG_CHECK;
+/* The readme's text out of the stored archive, at most 1 MiB. */
+enum cg_err cg_registry_readme(struct cg_registry *reg, const char *ns, const char *name, const char *version,
+                               struct cg_buf *out, struct cg_error *err) CG_CHECK;
+
+/* Integrity (crategatectl verify). Reports each problem as a line; `progress` may be NULL. */
+struct cg_verify {
+    bool repair;
+    void (*progress)(void *cls, const char *ns, uint64_t done, uint64_t total);
+    void (*problem)(void *cls, const char *ns, const char *what, bool repaired);
+    void *cls;
+    volatile bool *stop; /* set by a signal: ends early, may be run again */
+    uint64_t crates, problems, repaired; /* out */
+};
+enum cg_err cg_registry_verify(struct cg_registry *reg, const char *ns, struct cg_verify *verify,
+                               struct cg_error *err) CG_CHECK;
+/* Administration: removes a version (version NULL: the whole crate) from index, storage and derived rows. */
+enum cg_err cg_registry_delete(struct cg_registry *reg, const char *ns, const char *name, const char *version,
+                               struct cg_error *err) CG_CHECK;
+
+#endif

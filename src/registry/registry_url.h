@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/*
+ * Which registry does a dependency mean? (contract, section 9; cargo-protocol.md 3.4). Pure.
+ */
+#ifndef CG_REGISTRY_REGISTRY_URL_H
+#define CG_REGISTRY_REGISTRY_URL_H
+
+#include "conf/conf.h"
+#include "crategate/err.h"
+
+#define CG_CRATES_IO_INDEX "https://github.com/rust-lang/crates.io-index"
+
+/* `url` is a manifest's registry-index (NULL: crates.io). *out becomes NULL for this registry (any spelling of our
+ * own URL, its aliases and the Git twin), else the URL to write into the index (fresh string): crates.io's, another
+ * namespace's canonical one, or one of the namespace's allowed_registries. DENIED (a refusal with the rule) otherwise,
+ * INVALID for what is no index URL. */
+enum cg_err cg_registry_url_resolve(const struct cg_conf *conf, const char *ns, const char *url, char **out,
+                                    struct cg_error *err) CG_CHECK;
+
+#endif
