@@ -31,6 +31,7 @@
     X(TOKEN_CREATE, "token-create", 1, "a token was made")                    \
     X(TOKEN_REVOKE, "token-revoke", 1, "a token was revoked")                 \
     X(CRATE_DELETE, "crate-delete", 1, "a crate or version was deleted by an administrator") \
+    X(REPAIR, "repair", 1, "an administrator had derived data made anew and orphans removed")  \
     X(START, "start", 0, "the daemon started")                                \
     X(STOP, "stop", 0, "the daemon stopped")                                  \
     X(RELOAD, "reload", 0, "the configuration was reloaded, or could not be")

@@ -123,7 +123,8 @@ struct cg_metadata_ops {
                               struct cg_error *err) CG_CHECK;
     enum cg_err (*generation_bump)(struct cg_metadata *md, const char *what, struct cg_error *err) CG_CHECK;
 
-    /* Owners. add of one who is an owner already is OK; remove of one who is not is ABSENT. */
+    /* Owners. add of one who is an owner already is OK; remove of one who is not is ABSENT. each with crate NULL: the
+     * owners of any crate of the namespace, each subject once. */
     enum cg_err (*owner_add)(struct cg_metadata *md, const char *ns, const char *crate, const struct cg_owner *owner,
                              struct cg_error *err) CG_CHECK;
     enum cg_err (*owner_remove)(struct cg_metadata *md, const char *ns, const char *crate, const char *login,
