@@ -2,8 +2,9 @@
 /*
  * TOML in, JSON out: the one place that knows toml++ (and the only C++ in the
  * tree, toml.cc). TOML 1.0. Dates and times become strings, integers stay
- * integers, inf and nan strings. Nesting is limited by toml++ (256). Input must
- * be UTF-8. Thread safe.
+ * integers, inf and nan strings. Values nest at most 64 deep and a dotted key has
+ * at most 17 parts, so hostile input cannot exhaust the stack. Input must be
+ * UTF-8. Thread safe.
  */
 #ifndef CG_BASE_TOML_H
 #define CG_BASE_TOML_H
