@@ -137,9 +137,10 @@ void cg_conf_unref(struct cg_conf **conf);
 /* Effective values as TOML; secrets are only ever file names, so nothing needs masking but is checked again.
  * dump -> parse -> dump is a fixpoint. */
 void cg_conf_dump(const struct cg_conf *conf, struct cg_buf *out);
-/* The commented sample file (etc/crategate.toml) and docs/configuration.md, from the table. */
+/* The commented sample file (etc/crategate.toml), docs/configuration.md and docs/crategate.toml.5, from the table. */
 void cg_conf_write_sample(struct cg_buf *out);
 void cg_conf_write_docs(struct cg_buf *out);
+void cg_conf_write_man(struct cg_buf *out);
 
 /* The namespace of that name, NULL when there is none. */
 const struct cg_conf_namespace *cg_conf_namespace(const struct cg_conf *conf, const char *name);

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/* What only shows when several keys are looked at, or the files they name. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "conf/parse.h"
+
+#define ALL_BUT_ANONYMOUS                                                                                              \
+    (1U << CG_GRANT_USER | 1U << CG_GRANT_GROUP | 1U << CG_GRANT_DN | 1U << CG_GRANT_AUTHENTICATED)
+
+static bool is_directory(const char *path, bool *exists_out)
+{
+    struct stat st;
+
+    *exists_out = stat(path, &st) == 0;
+    return *exists_out && S_ISDIR(st.st_mode);
+}
+
+static void check_state_dir(struct cg_conf_context *ctx)
+{
+    struct cg_conf_place top = cg_conf_place(ctx, "");
+    bool exists;
+
+    if (!is_directory(ctx->conf->state_dir, &exists) && exists)
+        cg_conf_problem(ctx, &top, "state_dir", -1, "%s exists and is no directory", ctx->conf->state_dir);
+}
+
+static void check_audit_file(struct cg_conf_context *ctx)
+{
+    struct cg_conf_place audit = cg_conf_place(ctx, "audit");
+    const char *file = ctx->conf->audit_file, *slash = strrchr(file, '/');
+    bool exists;
+    char *dir;
+
+    if (*file == '\0') {
+        if (ctx->conf->audit_required)
+            cg_conf_problem(ctx, &audit, "file", -1, "is empty, which needs required = false");
+        return;
+    }
+    dir = cg_strndup(file, slash > file ? (size_t)(slash - file) : 1);
+    if (is_directory(file, &exists) || slash[1] == '\0')
+        cg_conf_problem(ctx, &audit, "file", -1, "%s is a directory, not a file", file);
+    else if (!is_directory(dir, &exists) && exists)
+        cg_conf_problem(ctx, &audit, "file", -1, "%s is no directory", dir);
+    free(dir);
+}
+
+static void check_tokens(struct cg_conf_context *ctx)
+{
+    struct cg_conf_place top = cg_conf_place(ctx, "");
+    const struct cg_conf *conf = ctx->conf;
+
+    if (conf->default_token_days > conf->max_token_days)
+        cg_conf_problem(ctx, &top, "default_token_days", -1, "%u is more than max_token_days, which is %u",
+                        conf->default_token_days, conf->max_token_days);
+}
+
+const struct cg_conf_grant *cg_conf_first_grant(const struct cg_conf_namespace *ns, unsigned kinds,
+                                                const char **leaf_out)
+{
+    const struct cg_conf_grants *lists[] = {&ns->read, &ns->publish, &ns->admin};
+    const char *const leaves[] = {"read", "publish", "admin"};
+
+    for (size_t i = 0; i < 3; i++) {
+        for (size_t j = 0; j < lists[i]->count; j++) {
+            if (kinds & 1U << lists[i]->items[j].kind) {
+                *leaf_out = leaves[i];
+                return &lists[i]->items[j];
+            }
+        }
+    }
+    return NULL;
+}
+
+/* A change by nobody could not be laid at anybody's door. */
+static void check_anonymous(struct cg_conf_context *ctx, const struct cg_conf_place *place, const char *leaf,
+                            const struct cg_conf_grants *grants)
+{
+    for (size_t i = 0; i < grants->count; i++)
+        if (grants->items[i].kind == CG_GRANT_ANONYMOUS)
+            cg_conf_problem(ctx, place, leaf, (int)i, "\"anonymous\" may only be granted read");
+}
+
+static void check_directory_needed(struct cg_conf_context *ctx, const struct cg_conf_place *place,
+                                   const struct cg_conf_namespace *ns)
+{
+    const char *leaf = NULL;
+    const struct cg_conf_grant *grant = cg_conf_first_grant(ns, ALL_BUT_ANONYMOUS, &leaf);
+    char *shown;
+
+    if (ctx->conf->ldap.present || !grant)
+        return;
+    shown = cg_conf_shown(place, leaf);
+    cg_problem_add(&ctx->problems, grant->line, shown,
+                   "\"%s\" needs a directory: an [ldap] section with uri, bind_dn, bind_password_file and search_base",
+                   grant->text);
+    free(shown);
+}
+
+/* One beginning covers another when it begins it: "pay" covers "pay-" and "Pay_x". */
+static bool covers(const char *a, const char *b)
+{
+    char folded_a[CG_CRATE_NAME_MAX + 1], folded_b[CG_CRATE_NAME_MAX + 1];
+
+    cg_crate_name_fold(a, folded_a);
+    cg_crate_name_fold(b, folded_b);
+    return cg_str_starts(folded_a, folded_b) || cg_str_starts(folded_b, folded_a);
+}
+
+static bool same_name(const char *a, const char *b)
+{
+    return covers(a, b) && strlen(a) == strlen(b);
+}
+
+static void check_prefix_twice(struct cg_conf_context *ctx, const struct cg_conf_place *place, char *const *prefixes)
+{
+    for (int i = 0; prefixes[i]; i++)
+        for (int j = 0; j < i; j++)
+            if (same_name(prefixes[i], prefixes[j]))
+                cg_conf_problem(ctx, place, "prefixes", i, "\"%s\" and \"%s\" are the same prefix", prefixes[j],
+                                prefixes[i]);
+}
+
+/* Two namespaces' lists of prefixes, the second one's place being where problems are told. */
+static void check_prefix_pair(struct cg_conf_context *ctx, const struct cg_conf_namespace *first,
+                              const struct cg_conf_namespace *second)
+{
+    struct cg_conf_place here = cg_conf_place_of_namespace(ctx, second->name);
+    struct cg_conf_place there = cg_conf_place_of_namespace(ctx, first->name);
+
+    for (int i = 0; second->prefixes[i]; i++)
+        for (int j = 0; first->prefixes[j]; j++)
+            if (covers(second->prefixes[i], first->prefixes[j]))
+                cg_conf_problem(ctx, &here, "prefixes", i,
+                                "\"%s\" and \"%s\" of namespace %s (line %u) reserve the same names for two namespaces",
+                                second->prefixes[i], first->prefixes[j], first->name,
+                                cg_conf_line(ctx, &there, "prefixes", j));
+}
+
+static void check_namespace(struct cg_conf_context *ctx, size_t index)
+{
+    const struct cg_conf_namespace *ns = &ctx->conf->namespaces[index];
+    struct cg_conf_place place = cg_conf_place_of_namespace(ctx, ns->name);
+
+    check_anonymous(ctx, &place, "publish", &ns->publish);
+    check_anonymous(ctx, &place, "admin", &ns->admin);
+    check_directory_needed(ctx, &place, ns);
+    check_prefix_twice(ctx, &place, ns->prefixes);
+    for (size_t i = 0; i < index; i++)
+        check_prefix_pair(ctx, &ctx->conf->namespaces[i], ns);
+}
+
+void cg_conf_check_all(struct cg_conf_context *ctx)
+{
+    check_state_dir(ctx);
+    check_audit_file(ctx);
+    check_tokens(ctx);
+    if (ctx->conf->ldap.present)
+        cg_conf_check_ldap(ctx);
+    for (size_t i = 0; i < ctx->conf->namespace_count; i++)
+        check_namespace(ctx, i);
+}

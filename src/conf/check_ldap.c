@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/* The directory's section as a whole, and the files it names. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/secret.h"
+#include "base/str.h"
+#include "conf/format.h"
+#include "conf/parse.h"
+
+/* Pitfall 7: nothing is sent in the clear but to this machine, and only where that is said twice. */
+static void check_plaintext(struct cg_conf_context *ctx, const struct cg_conf_place *place)
+{
+    const struct cg_conf_ldap *ldap = &ctx->conf->ldap;
+
+    if (ldap->start_tls != CG_START_TLS_NEVER)
+        return;
+    if (!ldap->allow_plaintext)
+        cg_conf_problem(ctx, place, "start_tls", -1,
+                        "\"never\" would send passwords in the clear; it needs allow_plaintext = true and servers on "
+                        "this machine");
+    for (int i = 0; ldap->uri[i]; i++)
+        if (cg_str_starts(ldap->uri[i], "ldap://") && !cg_conf_url_is_loopback(ldap->uri[i]))
+            cg_conf_problem(ctx, place, "uri", i,
+                            "%s is not on this machine, so start_tls must be \"required\" (or use ldaps://)",
+                            ldap->uri[i]);
+}
+
+static void check_ca_file(struct cg_conf_context *ctx, const struct cg_conf_place *place)
+{
+    const char *path = ctx->conf->ldap.tls_ca_file;
+    struct stat st;
+
+    if (*path == '\0')
+        return;
+    if (stat(path, &st) != 0)
+        cg_conf_problem(ctx, place, "tls_ca_file", -1, "%s: %s", path, strerror(errno));
+    else if (!S_ISREG(st.st_mode))
+        cg_conf_problem(ctx, place, "tls_ca_file", -1, "%s is not a file", path);
+    else if (access(path, R_OK) != 0)
+        cg_conf_problem(ctx, place, "tls_ca_file", -1, "%s cannot be read: %s", path, strerror(errno));
+}
+
+/* Pitfall 6: without its password the service account would fall through to anonymous. */
+static void read_password(struct cg_conf_context *ctx, const struct cg_conf_place *place)
+{
+    struct cg_conf_ldap *ldap = &ctx->conf->ldap;
+    struct cg_error err = {0};
+
+    if (*ldap->bind_password_file == '\0')
+        return;
+    if (cg_secret_read_file(&ldap->bind_password, ldap->bind_password_file, &err) != CG_OK)
+        cg_conf_problem(ctx, place, "bind_password_file", -1, "%s", err.detail);
+}
+
+/* The first grant to a group, and the namespace it is in. */
+static const struct cg_conf_grant *group_grant(const struct cg_conf *conf, const struct cg_conf_namespace **ns_out)
+{
+    const char *leaf;
+
+    for (size_t i = 0; i < conf->namespace_count; i++) {
+        const struct cg_conf_grant *grant = cg_conf_first_grant(&conf->namespaces[i], 1U << CG_GRANT_GROUP, &leaf);
+
+        if (grant) {
+            *ns_out = &conf->namespaces[i];
+            return grant;
+        }
+    }
+    return NULL;
+}
+
+static void check_group_base(struct cg_conf_context *ctx, const struct cg_conf_place *place)
+{
+    const struct cg_conf_namespace *ns = NULL;
+    const struct cg_conf_grant *grant = group_grant(ctx->conf, &ns);
+
+    if (json_array_size(json_object_get(place->object, "group_base")) > 0)
+        return;
+    if (grant)
+        cg_conf_problem(ctx, place, "group_base", -1, "is required by the grant \"%s\" of namespace %s (line %u)",
+                        grant->text, ns->name, grant->line);
+    else if (*ctx->conf->ldap.required_group)
+        cg_conf_problem(ctx, place, "group_base", -1, "is required by required_group");
+}
+
+void cg_conf_check_ldap(struct cg_conf_context *ctx)
+{
+    struct cg_conf_place place = cg_conf_place(ctx, "ldap");
+
+    check_plaintext(ctx, &place);
+    check_ca_file(ctx, &place);
+    read_password(ctx, &place);
+    check_group_base(ctx, &place);
+}

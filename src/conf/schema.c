@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/* The table. A new key is a row here, a member in conf.h, and nothing else. */
+#include "conf/schema.h"
+
+#include "conf/format.h"
+
+#define SECOND INT64_C(1000)
+#define MINUTE (60 * SECOND)
+#define HOUR (60 * MINUTE)
+#define DAY (24 * HOUR)
+#define KIB INT64_C(1024)
+#define MIB (1024 * KIB)
+#define GIB (1024 * MIB)
+#define TIB (1024 * GIB)
+
+#define MAIN(key, member) .name = (key), .field = #member, .offset = offsetof(struct cg_conf, member)
+#define SPACE(key, member) .name = (key), .field = #member, .offset = offsetof(struct cg_conf_namespace, member)
+#define RANGE(from, to) .min = (from), .max = (to)
+
+/* Words stand in the order of their enums in conf.h and log.h. */
+static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
+static const char *const log_formats[] = {"text", "json", NULL};
+static const char *const directory_types[] = {"openldap", "ad", "389ds", "posix", NULL};
+static const char *const start_tls_words[] = {"required", "never", NULL};
+static const char *const tls_versions[] = {"1.2", "1.3", NULL};
+static const char *const scopes[] = {"base", "one", "sub", NULL};
+static const char *const account_states[] = {"auto", "ppolicy", "shadow", "none", NULL};
+static const char *const nested_words[] = {"off", "recursive", NULL};
+static const char *const basic_words[] = {"off", "login", "everywhere", NULL};
+static const char *const namespace_types[] = {"local", NULL};
+static const char *const storages[] = {"filesystem", NULL};
+
+const struct cg_conf_section cg_conf_sections[] = {
+    {"", "The gateway",
+     "Keys of the top level. They must stand before the first [section]: in TOML everything behind a header belongs to "
+     "that section.",
+     NULL},
+    {"log", "The operational log", "One line an event on standard error, where systemd collects it.", "[log]"},
+    {"audit", "The audit trail",
+     "One JSON record for every login, refusal, publish, yank, owner change, token event and reload.", "[audit]"},
+    {"ldap", "The directory",
+     "Who people are. Without this section nobody can log in, and only what is granted to \"anonymous\" or to service "
+     "tokens works. Certificates are always verified, referrals are never followed, and an empty password never "
+     "reaches the directory; none of that can be configured.",
+     "#[ldap]"},
+    {"namespace.*", "Namespaces",
+     "One section for each namespace, [namespace.NAME]; a name has lower-case letters, digits and \"-\", at most 63. "
+     "cargo finds it at PUBLIC_URL/api/cargo/NAME/index/. A grant is \"user:NAME\", \"group:NAME\" (the group's "
+     "common name, which must be unique below ldap.group_base), \"dn:DN\" (a user's or a group's whole DN), "
+     "\"authenticated\" (whoever logs in) or \"anonymous\" (reading only). admin implies publish, publish implies "
+     "read.",
+     "[namespace.demo]"},
+};
+const size_t cg_conf_section_count = sizeof(cg_conf_sections) / sizeof(cg_conf_sections[0]);
+
+const struct cg_conf_key cg_conf_keys[] = {
+    {MAIN("public_url", public_url), .kind = CG_KIND_STRING, .flags = CG_KEY_REQUIRED | CG_KEY_SHOW, .what = "URL",
+     .check = cg_conf_check_public_url,
+     .doc =
+         "What clients type: the address of the gateway as they see it, through any proxy. It may carry a path, such "
+         "as https://repo.corp.example/artifactory. A slash at its end is dropped.",
+     .example = "\"https://crates.corp.example\""},
+    {MAIN("listen", listen), .kind = CG_KIND_STRINGS, .flags = CG_KEY_NONEMPTY | CG_KEY_RESTART,
+     .def = "[\"127.0.0.1:8080\"]", .what = "addresses", .check = cg_conf_check_listen,
+     .doc =
+         "Where to listen: \"ADDRESS:PORT\" with an IP address, \"[::1]:8080\", or \"unix:/path\" for a proxy on the "
+         "same machine. Port 0 takes any free port.",
+     .example = "[\"127.0.0.1:8080\", \"unix:/run/crategate/http.sock\"]"},
+    {MAIN("state_dir", state_dir), .kind = CG_KIND_STRING, .flags = CG_KEY_NONEMPTY | CG_KEY_RESTART,
+     .def = "\"/var/lib/crategate\"", .what = "absolute path", .check = cg_conf_check_path,
+     .doc = "Where everything is kept: crates and indexes (namespaces/), the database, the key of the tokens. It is "
+            "created when it does not exist."},
+    {MAIN("trusted_proxies", trusted_proxies), .kind = CG_KIND_STRINGS, .def = "[]", .what = "address ranges",
+     .check = cg_conf_check_cidr,
+     .doc = "Address ranges (CIDR) of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed. A password "
+            "is accepted from elsewhere only over loopback, or when such a proxy says that the client spoke https.",
+     .example = "[\"10.1.2.3/32\", \"fd00::/8\"]"},
+    {MAIN("max_crate_size", max_crate_size), .kind = CG_KIND_SIZE, .def = "\"64M\"", RANGE(KIB, 2 * GIB),
+     .doc = "The largest .crate file that may be published. Units are binary: \"64M\" is 64 MiB."},
+    {MAIN("max_unpacked_size", max_unpacked_size), .kind = CG_KIND_SIZE, .def = "\"512M\"", RANGE(KIB, TIB),
+     .doc = "The most that the files of a crate may take unpacked."},
+    {MAIN("index_cache_size", index_cache_size), .kind = CG_KIND_SIZE, .flags = CG_KEY_RESTART, .def = "\"256M\"",
+     RANGE(64 * KIB, TIB), .doc = "Memory for index files that are served without reading the disk."},
+    {MAIN("workers", workers), .kind = CG_KIND_UINT, .flags = CG_KEY_RESTART, .def = "0", RANGE(0, 1024),
+     .doc = "Threads for what has to wait: directory, database, disk. 0: chosen from the number of processors."},
+    {MAIN("max_connections", max_connections), .kind = CG_KIND_UINT, .flags = CG_KEY_RESTART, .def = "4096",
+     RANGE(1, 1000000),
+     .doc = "Connections open at once. The limit of open files (LimitNOFILE) must leave room for them."},
+    {MAIN("request_timeout", request_timeout), .kind = CG_KIND_DURATION, .flags = CG_KEY_RESTART, .def = "\"60s\"",
+     RANGE(SECOND, HOUR), .doc = "Time within which all headers of a request must have arrived."},
+    {MAIN("idle_timeout", idle_timeout), .kind = CG_KIND_DURATION, .flags = CG_KEY_RESTART, .def = "\"75s\"",
+     RANGE(SECOND, HOUR),
+     .doc = "A connection on which nothing moves is closed after this time, also in the middle of a body. Let it be "
+            "longer than the proxy's own."},
+    {MAIN("shutdown_timeout", shutdown_timeout), .kind = CG_KIND_DURATION, .def = "\"30s\"", RANGE(0, HOUR),
+     .doc = "How long SIGTERM waits for the requests under way."},
+    {MAIN("max_token_days", max_token_days), .kind = CG_KIND_UINT, .def = "365", RANGE(1, 3650),
+     .doc = "The longest life, in days, that anybody may ask for a token."},
+    {MAIN("default_token_days", default_token_days), .kind = CG_KIND_UINT, .def = "90", RANGE(1, 3650),
+     .doc = "The life of a token for which none was asked. Left out, it is 90 days or max_token_days if that is less."},
+
+    {MAIN("log.level", log_level), .kind = CG_KIND_ENUM, .def = "\"info\"", .words = log_levels,
+     .doc = "How much is logged."},
+    {MAIN("log.format", log_format), .kind = CG_KIND_ENUM, .def = "\"text\"", .words = log_formats,
+     .doc = "Lines for people, or one JSON object a line."},
+
+    {MAIN("audit.file", audit_file), .kind = CG_KIND_STRING, .def = "\"/var/log/crategate/audit.jsonl\"",
+     .what = "absolute path", .check = cg_conf_check_path,
+     .doc = "The file that records are appended to; it and its directory are created. SIGHUP opens it anew, for "
+            "logrotate. \"\": no trail, which needs required = false."},
+    {MAIN("audit.required", audit_required), .kind = CG_KIND_BOOL, .def = "true",
+     .doc = "Refuse a change (with status 503) when it cannot be recorded."},
+
+    {MAIN("ldap.directory_type", ldap.directory_type), .kind = CG_KIND_ENUM, .def = "\"openldap\"",
+     .words = directory_types,
+     .doc = "Chooses the defaults of search_filter, username_attribute and id_attribute; each can be overridden."},
+    {MAIN("ldap.uri", ldap.uri), .kind = CG_KIND_STRINGS, .flags = CG_KEY_REQUIRED, .what = "URIs",
+     .check = cg_conf_check_ldap_uri,
+     .doc = "The servers, tried in this order: ldaps://, ldap:// (with StartTLS) or ldapi:// (a local socket).",
+     .example = "[\"ldaps://ldap1.corp.example\", \"ldaps://ldap2.corp.example\"]"},
+    {MAIN("ldap.start_tls", ldap.start_tls), .kind = CG_KIND_ENUM, .def = "\"required\"", .words = start_tls_words,
+     .doc = "For ldap:// servers: encrypt before anything else is said. \"never\" is accepted only for servers on "
+            "loopback and with allow_plaintext = true."},
+    {MAIN("ldap.allow_plaintext", ldap.allow_plaintext), .kind = CG_KIND_BOOL, .def = "false",
+     .doc = "Confirms that start_tls = \"never\" is meant."},
+    {MAIN("ldap.tls_ca_file", ldap.tls_ca_file), .kind = CG_KIND_STRING, .def = "\"\"", .what = "absolute path",
+     .check = cg_conf_check_path,
+     .doc = "Certificates (PEM) of the authorities that may have signed the servers' certificates. \"\": the system's.",
+     .example = "\"/etc/crategate/corp-ca.pem\""},
+    {MAIN("ldap.tls_min_version", ldap.tls_min_version), .kind = CG_KIND_ENUM, .def = "\"1.2\"", .words = tls_versions,
+     .doc = "The oldest version of TLS that a server may speak."},
+    {MAIN("ldap.bind_dn", ldap.bind_dn), .kind = CG_KIND_STRING, .flags = CG_KEY_REQUIRED, .what = "DN",
+     .check = cg_conf_check_dn,
+     .doc = "The service account that searches for people and groups. It needs to read them and, for the states of "
+            "accounts, may need the right to compare userPassword (docs/operations.md).",
+     .example = "\"cn=crategate,ou=services,dc=corp,dc=example\""},
+    {MAIN("ldap.bind_password_file", ldap.bind_password_file), .kind = CG_KIND_STRING, .flags = CG_KEY_REQUIRED,
+     .what = "absolute path of a secret", .check = cg_conf_check_path,
+     .doc = "The file with its password, mode 0600 or 0400; one line end at its end does not count.",
+     .example = "\"/etc/crategate/ldap.secret\""},
+    {MAIN("ldap.connect_timeout", ldap.connect_timeout), .kind = CG_KIND_DURATION, .def = "\"3s\"", RANGE(100, MINUTE),
+     .doc = "Time for connecting to one server, TLS included."},
+    {MAIN("ldap.operation_timeout", ldap.operation_timeout), .kind = CG_KIND_DURATION, .def = "\"5s\"",
+     RANGE(100, 5 * MINUTE), .doc = "Time for one operation."},
+    {MAIN("ldap.login_timeout", ldap.login_timeout), .kind = CG_KIND_DURATION, .def = "\"10s\"", RANGE(100, 5 * MINUTE),
+     .doc = "Time for a whole login or lookup, over all servers."},
+    {MAIN("ldap.server_retry_after", ldap.server_retry_after), .kind = CG_KIND_DURATION, .def = "\"30s\"",
+     RANGE(0, HOUR), .doc = "A server that did not answer is not tried again for this time while another one does."},
+    {MAIN("ldap.pool_size", ldap.pool_size), .kind = CG_KIND_UINT, .def = "4", RANGE(1, 256),
+     .doc = "Connections of the service account kept for searches."},
+    {MAIN("ldap.pool_idle_timeout", ldap.pool_idle_timeout), .kind = CG_KIND_DURATION, .def = "\"5m\"",
+     RANGE(SECOND, DAY), .doc = "A connection that was not used for this time is closed."},
+    {MAIN("ldap.pool_max_lifetime", ldap.pool_max_lifetime), .kind = CG_KIND_DURATION, .def = "\"15m\"",
+     RANGE(SECOND, DAY), .doc = "A connection older than this is closed."},
+    {MAIN("ldap.search_base", ldap.search_base), .kind = CG_KIND_STRINGS, .flags = CG_KEY_REQUIRED, .what = "DNs",
+     .check = cg_conf_check_dn, .doc = "Where people are. A name must be unique below all of them.",
+     .example = "[\"ou=people,dc=corp,dc=example\"]"},
+    {MAIN("ldap.search_scope", ldap.search_scope), .kind = CG_KIND_ENUM, .def = "\"sub\"", .words = scopes,
+     .doc = "How far below search_base: the entry itself, one level, or the whole subtree."},
+    {MAIN("ldap.search_filter", ldap.search_filter), .kind = CG_KIND_STRING, .flags = CG_KEY_NONEMPTY,
+     .def = "\"(&(objectClass=inetOrgPerson)(uid={username}))\"",
+     .presets = {[CG_DIR_AD] = "\"(&(objectCategory=person)(objectClass=user)(sAMAccountName={username}))\"",
+                 [CG_DIR_389DS] = "\"(&(objectClass=person)(uid={username}))\"",
+                 [CG_DIR_POSIX] = "\"(&(objectClass=posixAccount)(uid={username}))\""},
+     .what = "filter", .check = cg_conf_check_search_filter,
+     .doc = "Finds the entry of a person; {username} is what was typed, escaped."},
+    {MAIN("ldap.username_attribute", ldap.username_attribute), .kind = CG_KIND_STRING, .flags = CG_KEY_NONEMPTY,
+     .def = "\"uid\"", .presets = {[CG_DIR_AD] = "\"sAMAccountName\""}, .what = "attribute",
+     .check = cg_conf_check_attribute, .doc = "Its value in the directory becomes the name, not what was typed."},
+    {MAIN("ldap.id_attribute", ldap.id_attribute), .kind = CG_KIND_STRING, .flags = CG_KEY_NONEMPTY,
+     .def = "\"entryUUID\"", .presets = {[CG_DIR_AD] = "\"objectGUID\"", [CG_DIR_389DS] = "\"nsUniqueId\""},
+     .what = "attribute", .check = cg_conf_check_attribute,
+     .doc = "What identifies an entry for ever, so that a name given to somebody else is somebody else. Changing it "
+            "orphans the tokens that exist."},
+    {MAIN("ldap.display_name_attribute", ldap.display_name_attribute), .kind = CG_KIND_STRING, .flags = CG_KEY_NONEMPTY,
+     .def = "\"displayName\"", .what = "attribute", .check = cg_conf_check_attribute,
+     .doc = "Shown to people, never used to decide anything."},
+    {MAIN("ldap.account_state", ldap.account_state), .kind = CG_KIND_ENUM, .def = "\"auto\"", .words = account_states,
+     .doc = "How locked, disabled and expired accounts are recognised: by password policy (and the account usability "
+            "control), by shadow attributes, by all that is there, or not at all."},
+    {MAIN("ldap.account_filter", ldap.account_filter), .kind = CG_KIND_STRING, .def = "\"\"", .what = "filter",
+     .check = cg_conf_check_account_filter,
+     .doc = "A further filter that an entry must match at every login and every renewed look.",
+     .example = "\"(employeeType=staff)\""},
+    {MAIN("ldap.group_base", ldap.group_base), .kind = CG_KIND_STRINGS, .def = "[]", .what = "DNs",
+     .check = cg_conf_check_dn, .doc = "Where groups are; needed for grants to groups.",
+     .example = "[\"ou=groups,dc=corp,dc=example\"]"},
+    {MAIN("ldap.group_filter", ldap.group_filter), .kind = CG_KIND_STRING, .flags = CG_KEY_NONEMPTY,
+     .def = "\"(|(member={dn})(uniqueMember={dn})(memberUid={username}))\"", .what = "filter",
+     .check = cg_conf_check_group_filter,
+     .doc = "Finds the groups of a person: {dn} and {username} are those of the entry, escaped."},
+    {MAIN("ldap.group_name_attribute", ldap.group_name_attribute), .kind = CG_KIND_STRING, .flags = CG_KEY_NONEMPTY,
+     .def = "\"cn\"", .what = "attribute", .check = cg_conf_check_attribute,
+     .doc = "The name of a group in \"group:NAME\"."},
+    {MAIN("ldap.nested_groups", ldap.nested_groups), .kind = CG_KIND_ENUM, .def = "\"recursive\"",
+     .words = nested_words, .doc = "Groups within groups: followed upwards (cycles are recognised), or not."},
+    {MAIN("ldap.nested_depth", ldap.nested_depth), .kind = CG_KIND_UINT, .def = "10", RANGE(1, 100),
+     .doc = "How far up."},
+    {MAIN("ldap.max_groups", ldap.max_groups), .kind = CG_KIND_UINT, .def = "1000", RANGE(1, 100000),
+     .doc = "More groups than this for one person are taken for a fault of the directory (503), not cut off."},
+    {MAIN("ldap.required_group", ldap.required_group), .kind = CG_KIND_STRING, .def = "\"\"", .what = "DN",
+     .check = cg_conf_check_optional_dn, .doc = "Who is not in this group may not log in, and their tokens stop.",
+     .example = "\"cn=developers,ou=groups,dc=corp,dc=example\""},
+    {MAIN("ldap.revalidate_interval", ldap.revalidate_interval), .kind = CG_KIND_DURATION, .def = "\"15m\"",
+     RANGE(SECOND, 7 * DAY),
+     .doc = "Account and groups of a token's owner are looked up again when older than this. Who left loses access "
+            "within this time."},
+    {MAIN("ldap.stale_if_error_read", ldap.stale_if_error_read), .kind = CG_KIND_DURATION, .def = "\"12h\"",
+     RANGE(0, 30 * DAY),
+     .doc = "While the directory is down, how long the last good answer serves for reading; then 503."},
+    {MAIN("ldap.stale_if_error_write", ldap.stale_if_error_write), .kind = CG_KIND_DURATION, .def = "\"15m\"",
+     RANGE(0, 30 * DAY), .doc = "The same for publishing and everything else that changes something."},
+    {MAIN("ldap.basic_auth", ldap.basic_auth), .kind = CG_KIND_ENUM, .def = "\"login\"", .words = basic_words,
+     .doc = "Where a directory password is accepted: nowhere, only for making tokens and for web sessions, or from "
+            "cargo too."},
+    {MAIN("ldap.auth_cache_ttl", ldap.auth_cache_ttl), .kind = CG_KIND_DURATION, .def = "\"60s\"", RANGE(0, MINUTE),
+     .doc = "How long a good password need not be shown to the directory again. It is the time that a changed password "
+            "keeps working here, so a minute is the most."},
+    {MAIN("ldap.negative_cache_ttl", ldap.negative_cache_ttl), .kind = CG_KIND_DURATION, .def = "\"300s\"",
+     RANGE(0, HOUR),
+     .doc = "How long a password that the directory refused is refused without asking, so that one stale secret in a "
+            "build job does not lock its owner out."},
+    {MAIN("ldap.max_failures_per_user", ldap.max_failures_per_user), .kind = CG_KIND_UINT, .def = "3", RANGE(1, 1000),
+     .doc = "Wrong passwords for one person within failure_window before further ones are not passed on (429). Keep it "
+            "below the number at which the directory locks the account."},
+    {MAIN("ldap.max_failures_per_address", ldap.max_failures_per_address), .kind = CG_KIND_UINT, .def = "30",
+     RANGE(1, 100000), .doc = "Wrong passwords from one address within a minute."},
+    {MAIN("ldap.failure_window", ldap.failure_window), .kind = CG_KIND_DURATION, .def = "\"15m\"", RANGE(SECOND, DAY),
+     .doc = "See max_failures_per_user."},
+
+    {SPACE("namespace.*.type", type), .kind = CG_KIND_ENUM, .def = "\"local\"", .words = namespace_types,
+     .doc = "Artifactory's classes of repositories; this version has local ones."},
+    {SPACE("namespace.*.storage", storage), .kind = CG_KIND_ENUM, .def = "\"filesystem\"", .words = storages,
+     .doc = "Where the crates are: below state_dir."},
+    {SPACE("namespace.*.read", read), .kind = CG_KIND_GRANTS, .flags = CG_KEY_SHOW, .def = "[]",
+     .doc = "Who may read: see, search and download.", .example = "[\"anonymous\"]"},
+    {SPACE("namespace.*.publish", publish), .kind = CG_KIND_GRANTS, .def = "[]",
+     .doc = "Who may publish and yank, as long as a crate has no owners of its own.",
+     .example = "[\"group:payments\"]"},
+    {SPACE("namespace.*.admin", admin), .kind = CG_KIND_GRANTS, .def = "[]",
+     .doc = "Who may do so with every crate, and change owners.",
+     .example = "[\"group:payments-leads\", \"user:alice\"]"},
+    {SPACE("namespace.*.prefixes", prefixes), .kind = CG_KIND_STRINGS, .def = "[]", .what = "beginnings of names",
+     .check = cg_conf_check_prefix,
+     .doc = "Crate names that begin so belong to this namespace: no other one accepts them. Upper and lower case, "
+            "\"-\" and \"_\" are the same.",
+     .example = "[\"pay-\"]"},
+    {SPACE("namespace.*.required_fields", required_fields), .kind = CG_KIND_STRINGS, .def = "[]",
+     .what = "fields of Cargo.toml", .check = cg_conf_check_required_field,
+     .doc = "Fields of Cargo.toml without which a crate is refused here.", .example = "[\"description\", \"license\"]"},
+    {SPACE("namespace.*.allowed_registries", allowed_registries), .kind = CG_KIND_STRINGS, .def = "[]",
+     .what = "index URLs", .check = cg_conf_check_index_url,
+     .doc = "Other registries that crates here may depend on, besides this gateway and crates.io.",
+     .example = "[\"sparse+https://crates.partner.example/index/\"]"},
+};
+const size_t cg_conf_key_count = sizeof(cg_conf_keys) / sizeof(cg_conf_keys[0]);
