@@ -26,7 +26,8 @@
 
 struct cg_policy;
 
-/* Who asks, and with what. Both pointers are references held by whoever made it; token NULL: by password or anonymous. */
+/* Who asks, and with what. Both pointers are references held by whoever made it; token NULL: by password or anonymous.
+ */
 struct cg_caller {
     struct cg_identity *who; /* never NULL once AUTHN has run */
     struct cg_token *token;
@@ -35,6 +36,9 @@ struct cg_caller {
 /* Compiles. `dir` canonicalises DNs (no network); NULL only where no grant is a dn:. INVALID with FILE:LINE. */
 enum cg_err cg_policy_new(struct cg_conf *conf, struct cg_directory *dir, struct cg_policy **policy_out,
                           struct cg_error *err) CG_CHECK;
+/* Gives `fresh`, which nobody else has yet, the answers to group names that `old` has, where both ask the same
+ * directory for them: a reload while the directory is down must not forget what it said. */
+void cg_policy_inherit(struct cg_policy *fresh, struct cg_policy *old);
 /* A copy whose group names are looked up again. CONFLICT names the grant's line and both entries. Names that could
  * not be asked about keep the answer of `old` when it had one. Names that do not exist match nobody and are listed in
  * `warnings` (may be NULL), one a line. */
@@ -46,21 +50,38 @@ struct cg_policy *cg_policy_ref(struct cg_policy *policy);
 void cg_policy_unref(struct cg_policy **policy);
 const struct cg_conf *cg_policy_conf(const struct cg_policy *policy);
 
+/*
+ * Rights, and what narrows them:
+ *
+ * - Without owners a crate is every publisher's of its namespace; they may add the first owner. With owners, publish,
+ *   yank and owner changes are for those owners and the namespace's admins alone. An owner needs no more than read in
+ *   the namespace: owning gives the rest for that crate, so that somebody from another team can be made one. Whoever
+ *   may no longer read the namespace may no longer change the crate. Services own nothing.
+ * - A token's actions narrow writes: one with any action still reads what its owner may read, because cargo cannot
+ *   publish without reading config.json and the index; "read" alone makes a token that only reads.
+ * - A token's namespaces narrow everything. Its crate patterns narrow writes, once the crate is known; reads are not
+ *   narrowed by them, because a publish reads the index lines of its dependencies.
+ * - A service has what its token's grants give it, and what is open to everybody.
+ */
 struct cg_question {
     const struct cg_caller *caller;
     enum cg_action action;
     const char *namespace_name;
-    const char *crate; /* any spelling; NULL: not about one crate */
+    const char *crate; /* any spelling; NULL: not about one crate, or not known yet */
     /* For writes to a crate that exists: its own owners (metadata.h); count 0: it has none. */
     const struct cg_owner *owners;
     size_t owner_count;
+    /* Nobody has looked yet whether there are owners: a caller who may read is let through, as they may be one, and
+     * the same question must be asked again with the owners before anything changes. */
+    bool owners_unknown;
 };
 
 struct cg_decision {
-    enum cg_err verdict;   /* OK, UNAUTHENTICATED (anonymous where a login would be needed), DENIED, UNAVAILABLE */
-    unsigned line;         /* of the configuration, 0 when no line decided */
-    char rule[256];        /* 'namespace.payments.publish: "group:payments"', 'token scope: actions', 'owners of x' ... */
-    char reason[512];      /* a sentence for the caller: what rule, whose, what to do */
+    enum cg_err verdict; /* OK, UNAUTHENTICATED (anonymous where a login would be needed), DENIED, UNAVAILABLE */
+    unsigned line;  /* of the configuration: the grant, or for a refusal the list that lacks one; 0: no line decided */
+    char rule[256]; /* 'namespace.payments.publish = "group:payments"', 'token scope: actions', 'owners of x' ... For
+                     * logs and administrators: it may tell of a namespace that the caller must not know of */
+    char reason[512]; /* refusals: a sentence for the caller: what rule, whose, what to do; else "" */
 };
 
 /* The decision. A namespace that does not exist and one that the caller may not read give the same verdict and
