@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/* Every statement that runs after the database is open, by name. All values are bound. */
+#ifndef CG_METADATA_SQLITE_SQL_H
+#define CG_METADATA_SQLITE_SQL_H
+
+#define CG_SQL_SUMMARY                                                                                                 \
+    "SELECT c.ns, c.crate, c.name, c.max_version, c.max_stable_version, c.description, c.keywords, c.categories,"      \
+    " c.homepage, c.documentation, c.repository, c.created_at, c.updated_at, coalesce(t.count, 0) AS downloads"
+#define CG_SQL_TOTALS " LEFT JOIN download_total t ON t.ns = c.ns AND t.crate = c.crate "
+
+/* ?1 namespace, ?2 limit, ?3 offset, ?4 full-text expression, ?5 the folded name that was meant */
+#define CG_SQL_ALL CG_SQL_SUMMARY " FROM crate c" CG_SQL_TOTALS "WHERE c.ns = ?1 ORDER BY "
+#define CG_SQL_MATCHES                                                                                                 \
+    CG_SQL_SUMMARY " FROM search_text s JOIN crate c ON c.id = s.rowid" CG_SQL_TOTALS                                  \
+                   "WHERE s.search_text MATCH ?4 AND c.ns = ?1 ORDER BY "
+#define CG_SQL_PAGE " LIMIT ?2 OFFSET ?3"
+
+#define CG_SQL_DEPENDENTS                                                                                              \
+    " FROM dependency d JOIN version v ON v.position = d.version"                                                      \
+    " JOIN crate c ON c.ns = v.ns AND c.crate = v.crate AND c.max_version = v.version"
+
+#define CG_SQL_TABLE(X)                                                                                                \
+    X(BEGIN_WRITE, "BEGIN IMMEDIATE")                                                                                  \
+    X(BEGIN_READ, "BEGIN")                                                                                             \
+    X(COMMIT, "COMMIT")                                                                                                \
+    X(ROLLBACK, "ROLLBACK")                                                                                            \
+    X(PROBE, "INSERT INTO probe (id, at) VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET at = excluded.at RETURNING at") \
+    X(CHECK_PAGES, "PRAGMA integrity_check(1)")                                                                        \
+    X(CHECK_KEYS, "PRAGMA foreign_key_check")                                                                          \
+    X(CHECK_SEARCH, "INSERT INTO search_text (search_text) VALUES ('integrity-check')")                                \
+    X(GENERATION, "SELECT value FROM generation WHERE what = ?1")                                                      \
+    X(GENERATION_BUMP,                                                                                                 \
+      "INSERT INTO generation (what, value) VALUES (?1, 1) ON CONFLICT (what) DO UPDATE SET value = value + 1")        \
+    X(TOKEN_INSERT,                                                                                                    \
+      "INSERT INTO token (digest, kind, name, owner_id, owner_name, created_at, expires_at, last_used_at, actions,"    \
+      " crates, namespaces, grants) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)")                       \
+    X(TOKEN_DELETE, "DELETE FROM token WHERE id = ?1")                                                                 \
+    X(TOKEN_EACH,                                                                                                      \
+      "SELECT id, digest, kind, name, owner_id, owner_name, created_at, expires_at, last_used_at, actions, crates,"    \
+      " namespaces, grants FROM token ORDER BY id")                                                                    \
+    X(TOKEN_TOUCH, "UPDATE token SET last_used_at = max(last_used_at, ?2) WHERE id = ?1")                              \
+    X(OWNER_SUPERSEDE,                                                                                                 \
+      "UPDATE owner SET active = 0 WHERE ns = ?1 AND crate = ?2 AND login = ?3 AND active"                             \
+      " AND NOT (kind = ?4 AND subject = ?5)")                                                                         \
+    X(OWNER_ADD,                                                                                                       \
+      "INSERT INTO owner (ns, crate, login, kind, subject, active) VALUES (?1, ?2, ?3, ?4, ?5, 1)"                     \
+      " ON CONFLICT (ns, crate, kind, subject) DO UPDATE SET login = excluded.login, active = 1")                      \
+    X(OWNER_REMOVE, "UPDATE owner SET active = 0 WHERE ns = ?1 AND crate = ?2 AND login = ?3 AND active")              \
+    X(OWNER_EACH,                                                                                                      \
+      "SELECT id, kind, login, subject FROM owner WHERE ns = ?1 AND crate = ?2 AND active ORDER BY id")                \
+    X(OWNER_EACH_OF_SPACE,                                                                                             \
+      "SELECT min(id), kind, login, subject FROM owner WHERE ns = ?1 AND active GROUP BY kind, subject")               \
+    X(DOWNLOADS_ADD,                                                                                                   \
+      "INSERT INTO download (ns, crate, version, count) VALUES (?1, ?2, ?3, ?4)"                                       \
+      " ON CONFLICT (ns, crate, version) DO UPDATE SET count = count + excluded.count")                                \
+    X(DOWNLOADS_ADD_TOTAL,                                                                                             \
+      "INSERT INTO download_total (ns, crate, count) VALUES (?1, ?2, ?3)"                                              \
+      " ON CONFLICT (ns, crate) DO UPDATE SET count = count + excluded.count")                                         \
+    X(CRATE_PUT,                                                                                                       \
+      "INSERT INTO crate (ns, crate, name, max_version, max_stable_version, description, keywords, categories,"        \
+      " homepage, documentation, repository, created_at, updated_at)"                                                  \
+      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"                                               \
+      " ON CONFLICT (ns, crate) DO UPDATE SET name = excluded.name, max_version = excluded.max_version,"               \
+      " max_stable_version = excluded.max_stable_version, description = excluded.description,"                         \
+      " keywords = excluded.keywords, categories = excluded.categories, homepage = excluded.homepage,"                 \
+      " documentation = excluded.documentation, repository = excluded.repository,"                                     \
+      " created_at = excluded.created_at, updated_at = excluded.updated_at RETURNING id")                              \
+    X(CRATE_GET, CG_SQL_SUMMARY " FROM crate c" CG_SQL_TOTALS "WHERE c.ns = ?1 AND c.crate = ?2")                      \
+    X(CRATE_REMOVE, "DELETE FROM crate WHERE ns = ?1 AND crate = ?2")                                                  \
+    X(CRATE_CLEAR, "DELETE FROM crate WHERE ns = ?1")                                                                  \
+    X(TEXT_DROP, "DELETE FROM search_text WHERE rowid = ?1")                                                           \
+    X(TEXT_PUT, /* the name also without its separators: "serdejson" finds serde_json */                               \
+      "INSERT INTO search_text (rowid, name, description, keywords)"                                                   \
+      " VALUES (?1, ?2 || ' ' || replace(replace(?2, '-', ''), '_', ''), ?3, ?4)")                                     \
+    X(TEXT_REMOVE,                                                                                                     \
+      "DELETE FROM search_text WHERE rowid IN (SELECT id FROM crate WHERE ns = ?1 AND crate = ?2)")                    \
+    X(TEXT_CLEAR, "DELETE FROM search_text WHERE rowid IN (SELECT id FROM crate WHERE ns = ?1)")                       \
+    X(TEXT_REBUILD, "INSERT INTO search_text (search_text) VALUES ('rebuild')")                                        \
+    X(VERSION_PUT,                                                                                                     \
+      "INSERT INTO version (ns, crate, version, license, readme_path, published_by, crate_size, published_at)"         \
+      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"                                                                       \
+      " ON CONFLICT (ns, crate, version) DO UPDATE SET license = excluded.license,"                                    \
+      " readme_path = excluded.readme_path, published_by = excluded.published_by,"                                     \
+      " crate_size = excluded.crate_size, published_at = excluded.published_at RETURNING position")                    \
+    X(VERSION_EACH,                                                                                                    \
+      "SELECT v.version, v.license, v.readme_path, v.published_by, v.crate_size, v.published_at,"                      \
+      " coalesce(d.count, 0) FROM version v LEFT JOIN download d"                                                      \
+      " ON d.ns = v.ns AND d.crate = v.crate AND d.version = v.version"                                                \
+      " WHERE v.ns = ?1 AND v.crate = ?2 ORDER BY v.position")                                                         \
+    X(VERSION_REMOVE, "DELETE FROM version WHERE ns = ?1 AND crate = ?2")                                              \
+    X(VERSION_CLEAR, "DELETE FROM version WHERE ns = ?1")                                                              \
+    X(DEPENDENCY_DROP, "DELETE FROM dependency WHERE version = ?1")                                                    \
+    X(DEPENDENCY_PUT,                                                                                                  \
+      "INSERT INTO dependency (version, ns, crate, registry, req, kind, target, optional, default_features,"           \
+      " features) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")                                                   \
+    X(DOWNLOAD_REMOVE, "DELETE FROM download WHERE ns = ?1 AND crate = ?2")                                            \
+    X(DOWNLOAD_TOTAL_REMOVE, "DELETE FROM download_total WHERE ns = ?1 AND crate = ?2")                                \
+    X(COUNT_ALL, "SELECT count(*) FROM crate WHERE ns = ?1")                                                           \
+    X(COUNT_MATCHES,                                                                                                   \
+      "SELECT count(*) FROM search_text s JOIN crate c ON c.id = s.rowid"                                              \
+      " WHERE s.search_text MATCH ?2 AND c.ns = ?1")                                                                   \
+    X(ALL_ALPHA, CG_SQL_ALL "c.crate" CG_SQL_PAGE)                                                                     \
+    X(ALL_DOWNLOADS, CG_SQL_ALL "downloads DESC, c.crate" CG_SQL_PAGE)                                                 \
+    X(ALL_UPDATES, CG_SQL_ALL "c.updated_at DESC, c.crate" CG_SQL_PAGE)                                                \
+    X(ALL_NEW, CG_SQL_ALL "c.created_at DESC, c.crate" CG_SQL_PAGE)                                                    \
+    X(MATCHES_RELEVANCE,                                                                                               \
+      CG_SQL_MATCHES "c.crate = ?5 DESC, substr(c.crate, 1, length(?5)) = ?5 DESC,"                                    \
+                     " bm25(search_text, 10.0, 1.0, 4.0), c.crate" CG_SQL_PAGE)                                        \
+    X(MATCHES_ALPHA, CG_SQL_MATCHES "c.crate" CG_SQL_PAGE)                                                             \
+    X(MATCHES_DOWNLOADS, CG_SQL_MATCHES "downloads DESC, c.crate" CG_SQL_PAGE)                                         \
+    X(MATCHES_UPDATES, CG_SQL_MATCHES "c.updated_at DESC, c.crate" CG_SQL_PAGE)                                        \
+    X(MATCHES_NEW, CG_SQL_MATCHES "c.created_at DESC, c.crate" CG_SQL_PAGE)                                            \
+    X(COUNT_REVERSE,                                                                                                   \
+      "SELECT count(DISTINCT v.position)" CG_SQL_DEPENDENTS " WHERE d.ns = ?1 AND d.crate = ?2 AND d.registry = ''")   \
+    X(REVERSE, /* a dependent once, by its weightiest edge: SQLite takes the plain columns from the row of min() */    \
+      "SELECT c.name, v.version, d.crate, d.registry, d.req, d.kind, d.target, d.optional, d.default_features,"        \
+      " d.features, coalesce(t.count, 0) AS downloads,"                                                                \
+      " min(CASE d.kind WHEN 'normal' THEN 0 WHEN 'build' THEN 1 ELSE 2 END * 1000000000000 + d.id)"                   \
+      CG_SQL_DEPENDENTS CG_SQL_TOTALS                                                                                  \
+      "WHERE d.ns = ?1 AND d.crate = ?2 AND d.registry = '' GROUP BY v.position"                                       \
+      " ORDER BY downloads DESC, c.crate LIMIT ?3 OFFSET ?4")
+
+enum cg_sql {
+#define X(name, text) CG_SQL_##name,
+    CG_SQL_TABLE(X)
+#undef X
+        CG_SQL_COUNT
+};
+
+#endif
