@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/*
+ * People: finding exactly one entry, naming it, judging it. All over the
+ * service account's connections.
+ *
+ * A person is the entry's id and nothing else; the name is the directory's
+ * value, never what was typed (pitfall 5). Neither mail nor display name ever
+ * identifies anybody: people may edit those themselves (pitfall 13).
+ */
+#ifndef CG_LDAP_PERSON_H
+#define CG_LDAP_PERSON_H
+
+#include "ldap/conn.h"
+#include "ldap/pool.h"
+
+struct cg_ldap_person {
+    struct cg_ldap_result found; /* exactly one entry */
+    const struct cg_ldap_entry *entry;
+    char *id;
+    char *name;
+    char *dn; /* canonical */
+};
+
+struct cg_ldap_people; /* opaque: which attributes to ask for */
+
+struct cg_ldap_people *cg_ldap_people_new(const struct cg_conf_ldap *conf, struct cg_ldap_pool *pool);
+void cg_ldap_people_free(struct cg_ldap_people **people);
+
+/* The person of that name, by search_filter. ABSENT, CONFLICT (several), UNAVAILABLE. */
+enum cg_err cg_ldap_person_by_name(struct cg_ldap_people *people, const char *username, int64_t deadline,
+                                   struct cg_ldap_person *person_out, struct cg_error *err) CG_CHECK;
+/* The person of that id. ABSENT, DENIED (does not match search_filter any more), UNAVAILABLE. */
+enum cg_err cg_ldap_person_by_id(struct cg_ldap_people *people, const char *id, int64_t deadline,
+                                 struct cg_ldap_person *person_out, struct cg_error *err) CG_CHECK;
+/* Account state and account_filter. DENIED with the reason in err->internal. */
+enum cg_err cg_ldap_person_usable(struct cg_ldap_people *people, const struct cg_ldap_person *person, int64_t deadline,
+                                  struct cg_error *err) CG_CHECK;
+void cg_ldap_person_free(struct cg_ldap_person *person); /* leaves it empty */
+
+#endif
