@@ -8,8 +8,8 @@
  *
  *   OK               the caller is in `answer`
  *   AGAIN            fast only: ask slow
- *   UNAUTHENTICATED  missing, malformed, unknown, expired token; wrong name or password; account gone or disabled
- *   DENIED           a password where only a token is accepted, or over an insecure connection
+ *   UNAUTHENTICATED  missing, malformed, unknown, expired token; wrong name or password; account gone or disabled; a
+ *                    password where only a token is accepted, or over an insecure connection
  *   THROTTLED        too many failures from this person or address; err->retry_after_s
  *   UNAVAILABLE      the directory or the database did not answer and no grace is left
  *
@@ -50,17 +50,18 @@ struct cg_authn_request {
     const struct cg_credentials *cred;
     const char *address; /* the client's, after trusted proxies; for throttling */
     bool secure;         /* https, loopback or a unix socket: a password may travel here */
-    bool password_ok;    /* the route is one where Basic is meant (token API, /me); else only with basic_auth = everywhere */
+    bool password_ok;    /* a password is meant here (token API, /me); elsewhere it needs basic_auth = "everywhere" */
     bool writes;         /* decides which grace applies in an outage */
 };
 
 struct cg_authn_answer {
     struct cg_caller caller; /* references; cg_caller_free */
-    bool by_password;        /* a fresh password check: may make tokens */
+    bool by_password;        /* the directory has just proven it: may make tokens. False for a remembered password */
     int64_t answer_at_ms;    /* monotonic; > 0: send the (negative) answer not before, without holding a worker */
 };
 
-/* Takes its own references. key_file: the HMAC key in state_dir, made (0600) when missing. Loads all tokens. */
+/* Takes its own reference to conf; dir and md must outlive it (for dir see reconfigure). The key of the tokens is
+ * state_dir/token.key, made (0600) when missing. Loads all tokens. INVALID for a bad key file, UNAVAILABLE. */
 enum cg_err cg_authn_new(const struct cg_conf *conf, struct cg_directory *dir, struct cg_metadata *md,
                          struct cg_authn **authn_out, struct cg_error *err) CG_CHECK;
 void cg_authn_free(struct cg_authn **authn);
@@ -80,7 +81,8 @@ void cg_caller_free(struct cg_caller *caller);
 void cg_authn_tick(struct cg_authn *authn);
 
 /* Tokens (blocking). `wanted` carries name, scopes, expires_at (0: default) and, for services, kind, owner and grants;
- * the secret goes to *secret_out, the stored token to *token_out (a reference). INVALID for a bad name or expiry. */
+ * the secret goes to *secret_out, the stored token to *token_out (a reference). INVALID for a bad name, scope or
+ * grant, a past expiry, one beyond max_token_days; CONFLICT when the owner has too many already. */
 enum cg_err cg_authn_token_create(struct cg_authn *authn, const struct cg_token *wanted, struct cg_secret *secret_out,
                                   struct cg_token **token_out, struct cg_error *err) CG_CHECK;
 /* owner_id NULL: whoever's (administration). ABSENT when there is none of that owner. */
