@@ -5,10 +5,10 @@
  * Cargo.toml and, when asked for, one other file. What no cargo could unpack
  * safely is refused, each with the rule's name:
  *
- *   gzip-member, gzip-trailer, tar-format, entry-type, entry-path, path-prefix, path-duplicate, path-case,
- *   path-device, pax-global, size-mismatch, unpacked-size, entry-count, manifest-missing, manifest-case
+ *   gzip-member, gzip-trailer, tar-format, entry-type, entry-path, entry-mode, path-prefix, path-duplicate, path-case,
+ *   path-device, pax-global, size-mismatch, unpacked-size, entry-count, manifest-missing, manifest-case, manifest-size
  *
- * INVALID (UNPROCESSABLE never), TOO_LARGE for the two limits, or the source's own error. Any thread.
+ * INVALID (UNPROCESSABLE never), TOO_LARGE for the limits (unpacked-size, entry-count, manifest-size), or the source's own error. Any thread.
  */
 #ifndef CG_REGISTRY_ARCHIVE_H
 #define CG_REGISTRY_ARCHIVE_H
@@ -31,7 +31,7 @@ struct cg_archive_limits {
     uint64_t entries_max;
 };
 
-/* Walks it all. `root` is "NAME-VERSION". *manifest gets Cargo.toml (capped by its maximum).
+/* Walks it all. `root` is "NAME-VERSION". *manifest, empty before, gets Cargo.toml (capped by its maximum).
  * wanted: a path below the root (a readme) to copy into `content`; both may be NULL. A wanted file that is missing or
  * too large leaves content empty. */
 enum cg_err cg_archive_check(const struct cg_archive_source *source, const char *root,

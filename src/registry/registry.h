@@ -94,7 +94,7 @@ enum cg_err cg_registry_owners_change(struct cg_registry *reg, struct cg_change 
                                       const char *name, char *const *logins, bool add, struct cg_buf *out,
                                       struct cg_error *err) CG_CHECK;
 
-/* crates.io-shaped reads, by the tail of the path. page from 1. */
+/* crates.io-shaped reads, by the tail of the path. page from 1; a search with per_page 0 only counts. */
 enum cg_err cg_registry_search(struct cg_registry *reg, const struct cg_search *search, struct cg_buf *out,
                                struct cg_error *err) CG_CHECK;
 enum cg_err cg_registry_crate(struct cg_registry *reg, const char *ns, const char *name, struct cg_buf *out,

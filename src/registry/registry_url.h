@@ -5,6 +5,9 @@
 #ifndef CG_REGISTRY_REGISTRY_URL_H
 #define CG_REGISTRY_REGISTRY_URL_H
 
+#include <stdbool.h>
+
+#include "base/str.h"
 #include "conf/conf.h"
 #include "crategate/err.h"
 
@@ -16,5 +19,10 @@
  * INVALID for what is no index URL. */
 enum cg_err cg_registry_url_resolve(const struct cg_conf *conf, const char *ns, const char *url, char **out,
                                     struct cg_error *err) CG_CHECK;
+
+/* Does `url` name an index of this gateway? Then which namespace's, whether or not there is one. */
+bool cg_registry_url_own(const struct cg_conf *conf, const char *url, char named_out[CG_NAMESPACE_MAX + 1]) CG_CHECK;
+/* The refusal of a namespace that does not exist, and of one that the publisher may not read: one sentence for both. */
+enum cg_err cg_registry_url_unseen(const char *named, struct cg_error *err);
 
 #endif

@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#include "registry/derive.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "crategate/clock.h"
+#include "log/log.h"
+#include "registry/edges.h"
+#include "registry/stored.h"
+
+static char *text_of(const char *text)
+{
+    return cg_strdup(text ? text : "");
+}
+
+void cg_facts_read(const struct cg_package *package, uint64_t crate_size, struct cg_facts *out)
+{
+    *out = (struct cg_facts){.crate_size = crate_size,
+                             .license = text_of(package->license),
+                             .readme_path = text_of(cg_readme_path(package)),
+                             .description = text_of(package->description),
+                             .keywords = cg_strlist_join(package->keywords, " "),
+                             .categories = cg_strlist_join(package->categories, " "),
+                             .homepage = text_of(package->homepage),
+                             .documentation = text_of(package->documentation),
+                             .repository = text_of(package->repository)};
+    if (package->version)
+        strcpy(out->version, package->version); /* a manifest's is at most CG_VERSION_MAX */
+}
+
+void cg_facts_free(struct cg_facts *facts)
+{
+    char *const texts[] = {facts->license,    facts->readme_path, facts->description,   facts->keywords,
+                           facts->categories, facts->homepage,    facts->documentation, facts->repository};
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        free(texts[i]);
+    *facts = (struct cg_facts){0};
+}
+
+/* A derivation at work. */
+struct work {
+    struct cg_derive *d;
+    struct cg_index_digest digest;
+    char folded[CG_CRATE_NAME_MAX + 1];
+    struct cg_rows rows;
+    struct cg_facts loaded; /* the last facts read from an archive */
+    struct cg_error *err;
+};
+
+static struct cg_metadata *database(const struct work *w)
+{
+    return w->d->ns->reg->md;
+}
+
+static const struct cg_facts *known_facts(const struct cg_derive *d, const char *version)
+{
+    for (size_t i = 0; i < d->fact_count; i++)
+        if (strcmp(d->facts[i].version, version) == 0)
+            return &d->facts[i];
+    return NULL;
+}
+
+/* An archive that is missing or damaged is for `verify` to tell; its version still exists and gets what rows it can. */
+static enum cg_err load_facts(struct work *w, const char *version)
+{
+    struct cg_package package = {0};
+    struct cg_stored stored;
+    struct cg_error why = {0};
+    uint64_t size = 0;
+    enum cg_err rc = cg_stored_open(w->d->ns, w->digest.name, version, &stored, &why);
+
+    if (rc == CG_OK) {
+        size = stored.file.size;
+        rc = cg_stored_package(&stored, NULL, NULL, &package, &why);
+        cg_stored_close(&stored);
+    }
+    if (rc == CG_ERR_UNAVAILABLE) {
+        if (w->err)
+            *w->err = why;
+        return rc;
+    }
+    cg_facts_free(&w->loaded);
+    cg_facts_read(&package, size, &w->loaded);
+    strcpy(w->loaded.version, version);
+    cg_package_free(&package);
+    return CG_OK;
+}
+
+/* What the package of a version says; borrowed until the next call. */
+static enum cg_err find_facts(struct work *w, const char *version, const struct cg_facts **out)
+{
+    const struct cg_facts *facts = known_facts(w->d, version);
+    enum cg_err rc = CG_OK;
+
+    if (!facts && strcmp(w->loaded.version, version) != 0)
+        rc = load_facts(w, version);
+    if (rc == CG_OK)
+        *out = facts ? facts : &w->loaded;
+    return rc;
+}
+
+static struct cg_dependency_row *dependency_rows(const struct cg_edges *edges)
+{
+    struct cg_dependency_row *rows = cg_calloc(edges->count + 1, sizeof(*rows));
+
+    for (size_t i = 0; i < edges->count; i++) {
+        const struct cg_edge *edge = &edges->items[i];
+        char *folded = cg_malloc(CG_CRATE_NAME_MAX + 1);
+
+        cg_crate_name_fold(edge->package, folded);
+        rows[i] = (struct cg_dependency_row){.crate = folded,
+                                             .registry = edge->registry ? edge->registry : "",
+                                             .req = edge->req,
+                                             .kind = edge->kind,
+                                             .target = edge->target ? edge->target : "",
+                                             .optional = edge->optional,
+                                             .default_features = edge->default_features,
+                                             .features = cg_strlist_join(edge->features, " ")};
+    }
+    return rows;
+}
+
+static void free_dependency_rows(struct cg_dependency_row *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        free((void *)(uintptr_t)rows[i].crate);
+        free((void *)(uintptr_t)rows[i].features);
+    }
+    free(rows);
+}
+
+static enum cg_err put_version(struct work *w, const struct cg_index_entry *entry, const struct cg_version_row *row)
+{
+    struct cg_edges edges = {0};
+    struct cg_dependency_row *deps;
+    json_t *line = NULL;
+    enum cg_err rc = cg_json_parse(entry->line, entry->line_len, &line, w->err);
+
+    CG_ASSERT(rc == CG_OK); /* it was read as an index line before */
+    cg_edges_from_line(line, &edges);
+    deps = dependency_rows(&edges);
+    rc = database(w)->ops->version_put(database(w), w->d->ns->name, w->folded, row, deps, edges.count, w->err);
+    free_dependency_rows(deps, edges.count);
+    cg_edges_free(&edges);
+    json_decref(line);
+    return rc;
+}
+
+static const char *publisher_of(const struct work *w, const char *version, const struct cg_row *old)
+{
+    if (!old && w->d->saved)
+        old = cg_rows_find(w->d->saved, version);
+    if (old)
+        return old->row.published_by;
+    return w->d->published_by ? w->d->published_by : "";
+}
+
+/* The row a version should have; only who published it is taken from the one that is there. */
+static struct cg_version_row row_from(const struct work *w, const struct cg_index_entry *entry,
+                                      const struct cg_facts *facts, const struct cg_row *old)
+{
+    return (struct cg_version_row){.version = entry->version,
+                                   .license = facts->license,
+                                   .readme_path = facts->readme_path,
+                                   .published_by = publisher_of(w, entry->version, old),
+                                   .crate_size = facts->crate_size,
+                                   .published_at = entry->pubtime ? entry->pubtime
+                                                   : old          ? old->row.published_at
+                                                                  : 0};
+}
+
+static bool same_row(const struct cg_version_row *a, const struct cg_version_row *b)
+{
+    return strcmp(a->license, b->license) == 0 && strcmp(a->readme_path, b->readme_path) == 0 &&
+           a->crate_size == b->crate_size && a->published_at == b->published_at;
+}
+
+static enum cg_err derive_missing(struct work *w, const struct cg_index_entry *entry)
+{
+    const struct cg_facts *facts = NULL;
+    struct cg_version_row row;
+    enum cg_err rc;
+
+    w->d->missing++;
+    if (w->d->look_only)
+        return CG_OK;
+    rc = find_facts(w, entry->version, &facts);
+    if (rc != CG_OK)
+        return rc;
+    row = row_from(w, entry, facts, NULL);
+    return put_version(w, entry, &row);
+}
+
+static enum cg_err derive_version(struct work *w, const struct cg_index_entry *entry)
+{
+    const struct cg_facts *facts = known_facts(w->d, entry->version);
+    struct cg_row *old = cg_rows_find(&w->rows, entry->version);
+    struct cg_version_row row;
+
+    if (!old)
+        return derive_missing(w, entry);
+    old->listed = true;
+    if (!facts) /* nobody doubts it enough to have opened the archive */
+        return CG_OK;
+    row = row_from(w, entry, facts, old);
+    if (same_row(&row, &old->row))
+        return CG_OK;
+    w->d->different++;
+    return w->d->look_only ? CG_OK : put_version(w, entry, &row);
+}
+
+typedef enum cg_err (*entry_visit)(struct work *w, const struct cg_index_entry *entry);
+
+static enum cg_err each_version(struct work *w, entry_visit visit)
+{
+    struct cg_index_scan scan;
+    struct cg_index_entry entry;
+    enum cg_err rc = CG_OK;
+
+    cg_index_scan_begin(&scan, w->d->text, w->d->len);
+    while (rc == CG_OK && cg_index_scan_next(&scan, &entry))
+        rc = visit(w, &entry);
+    return rc;
+}
+
+static enum cg_err put_back(struct work *w, const struct cg_index_entry *entry)
+{
+    const struct cg_row *old = cg_rows_find(&w->rows, entry->version);
+    struct cg_download_count count = {.namespace_name = w->d->ns->name, .crate = w->folded, .version = entry->version};
+    enum cg_err rc;
+
+    if (!old)
+        return derive_missing(w, entry);
+    rc = put_version(w, entry, &old->row);
+    count.count = (uint64_t)old->row.downloads;
+    if (rc == CG_OK && count.count)
+        rc = database(w)->ops->downloads_add(database(w), &count, 1, w->err);
+    return rc;
+}
+
+/* A single row cannot be removed, only all of a crate's; the good ones and their counts are put back. */
+static enum cg_err drop_stale(struct work *w)
+{
+    enum cg_err rc;
+
+    for (size_t i = 0; i < w->rows.count; i++)
+        w->d->stale += !w->rows.items[i].listed;
+    if (!w->d->stale || w->d->look_only)
+        return CG_OK;
+    rc = database(w)->ops->crate_remove(database(w), w->d->ns->name, w->folded, w->err);
+    w->rows.has_summary = false;
+    return rc == CG_OK ? each_version(w, put_back) : rc;
+}
+
+/* The texts are those of the version that is shown. They are taken from the old row when that already showed it. */
+static enum cg_err fill_texts(struct work *w, struct cg_crate_summary *s)
+{
+    const struct cg_crate_summary *old = &w->rows.summary;
+    const struct cg_facts *facts = known_facts(w->d, s->max_version);
+    enum cg_err rc = CG_OK;
+
+    if (!facts && (w->d->look_only || strcmp(old->max_version, s->max_version) == 0)) {
+        s->description = old->description;
+        s->keywords = old->keywords;
+        s->categories = old->categories;
+        s->homepage = old->homepage;
+        s->documentation = old->documentation;
+        s->repository = old->repository;
+        return CG_OK;
+    }
+    rc = find_facts(w, s->max_version, &facts);
+    if (rc != CG_OK)
+        return rc;
+    s->description = facts->description;
+    s->keywords = facts->keywords;
+    s->categories = facts->categories;
+    s->homepage = facts->homepage;
+    s->documentation = facts->documentation;
+    s->repository = facts->repository;
+    return CG_OK;
+}
+
+static bool same_summary(const struct cg_crate_summary *a, const struct cg_crate_summary *b)
+{
+    const char *const pairs[][2] = {{a->name, b->name},
+                                    {a->max_version, b->max_version},
+                                    {a->max_stable_version, b->max_stable_version},
+                                    {a->description, b->description},
+                                    {a->keywords, b->keywords},
+                                    {a->categories, b->categories},
+                                    {a->homepage, b->homepage},
+                                    {a->documentation, b->documentation},
+                                    {a->repository, b->repository}};
+
+    for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
+        if (strcmp(pairs[i][0], pairs[i][1]) != 0)
+            return false;
+    return a->created_at == b->created_at && a->updated_at == b->updated_at;
+}
+
+static enum cg_err derive_summary(struct work *w)
+{
+    struct cg_crate_summary summary = {.namespace_name = w->d->ns->name,
+                                       .crate = w->folded,
+                                       .name = w->digest.name,
+                                       .max_version = w->digest.max.version,
+                                       .max_stable_version = w->digest.max_stable.version,
+                                       .created_at = w->digest.created_at,
+                                       .updated_at = w->digest.updated_at};
+    enum cg_err rc = fill_texts(w, &summary);
+
+    if (rc != CG_OK || (w->rows.has_summary && same_summary(&summary, &w->rows.summary)))
+        return rc;
+    w->d->summary = true;
+    return w->d->look_only ? CG_OK : database(w)->ops->crate_put(database(w), &summary, w->err);
+}
+
+enum cg_err cg_derive_crate(struct cg_derive *derive, struct cg_error *err)
+{
+    struct work w = {.d = derive, .err = err};
+    enum cg_err rc;
+
+    derive->missing = derive->different = derive->stale = 0;
+    derive->summary = false;
+    if (!cg_index_digest(derive->text, derive->len, &w.digest))
+        return CG_OK; /* nothing readable: nothing to derive */
+    cg_crate_name_fold(w.digest.name, w.folded);
+    rc = cg_rows_read(derive->ns->reg, derive->ns->name, w.folded, &w.rows, err);
+    if (rc != CG_OK)
+        return rc;
+    rc = each_version(&w, derive_version);
+    if (rc == CG_OK)
+        rc = drop_stale(&w);
+    if (rc == CG_OK)
+        rc = derive_summary(&w);
+    cg_facts_free(&w.loaded);
+    cg_rows_free(&w.rows);
+    return rc;
+}
+
+bool cg_derive_fits(const struct cg_derive *derive)
+{
+    return !derive->missing && !derive->different && !derive->stale && !derive->summary;
+}
+
+static enum cg_err derive_file(struct cg_namespace *ns, const char *index_name, bool look_only, bool *fits_out,
+                               struct cg_error *err)
+{
+    struct cg_buf text;
+    enum cg_err rc = cg_namespace_read(ns, index_name, &text, err);
+
+    if (rc == CG_OK) {
+        struct cg_derive derive = {.ns = ns, .text = cg_buf_str(&text), .len = text.len, .look_only = look_only};
+
+        rc = cg_derive_crate(&derive, err);
+        *fits_out = cg_derive_fits(&derive);
+    }
+    cg_buf_free(&text);
+    return rc;
+}
+
+enum cg_err cg_derive_again(struct cg_namespace *ns, const char *index_name, struct cg_error *err)
+{
+    bool fits;
+
+    return derive_file(ns, index_name, false, &fits, err);
+}
+
+/* At the far end: one that cannot be settled must not keep the others waiting. */
+void cg_derive_doubt(struct cg_namespace *ns, const char *index_name)
+{
+    pthread_mutex_lock(&ns->doubts_lock);
+    ns->doubts = cg_reallocarray(ns->doubts, ns->doubt_count + 1, sizeof(*ns->doubts));
+    memmove(ns->doubts + 1, ns->doubts, ns->doubt_count * sizeof(*ns->doubts));
+    ns->doubts[0] = cg_strdup(index_name);
+    ns->doubt_count++;
+    pthread_mutex_unlock(&ns->doubts_lock);
+}
+
+void cg_derive_doubt_all(struct cg_namespace *ns)
+{
+    char **names = cg_index_memory_names(ns->mem);
+    size_t count = 0;
+
+    while (names[count])
+        count++;
+    pthread_mutex_lock(&ns->doubts_lock);
+    CG_ASSERT(!ns->doubts);
+    ns->doubts = names;
+    ns->doubt_count = count;
+    pthread_mutex_unlock(&ns->doubts_lock);
+}
+
+static char *take_doubt(struct cg_namespace *ns)
+{
+    char *name = NULL;
+
+    pthread_mutex_lock(&ns->doubts_lock);
+    if (ns->doubt_count)
+        name = ns->doubts[--ns->doubt_count];
+    pthread_mutex_unlock(&ns->doubts_lock);
+    return name;
+}
+
+/* Most doubts are unfounded, so the lock is taken only for those that are not, and then all is read again. */
+static enum cg_err settle(struct cg_namespace *ns, const char *index_name, struct cg_error *err)
+{
+    bool fits = true;
+    enum cg_err rc = derive_file(ns, index_name, true, &fits, err);
+
+    if (rc != CG_OK || fits)
+        return rc == CG_ERR_ABSENT ? CG_OK : rc;
+    rc = ns->st->ops->lock(ns->st, err);
+    if (rc != CG_OK)
+        return rc;
+    rc = cg_derive_again(ns, index_name, err);
+    ns->st->ops->unlock(ns->st);
+    if (rc == CG_OK)
+        cg_log(CG_LOG_INFO, "registry", NULL, "namespace=%s crate=%s: the database's rows were made to fit the index",
+               ns->name, index_name);
+    return rc == CG_ERR_ABSENT ? CG_OK : rc;
+}
+
+enum cg_err cg_derive_settle(struct cg_namespace *ns, int64_t until_ms, struct cg_error *err)
+{
+    enum cg_err rc = CG_OK;
+    char *name;
+
+    while (rc == CG_OK && cg_clock_mono_ms() < until_ms && (name = take_doubt(ns)) != NULL) {
+        rc = settle(ns, name, err);
+        if (rc != CG_OK)
+            cg_derive_doubt(ns, name);
+        free(name);
+    }
+    return rc;
+}

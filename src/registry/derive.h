@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/*
+ * The database's rows about a crate, derived from its index file (which says
+ * what exists) and its archives (which say the rest). What no crate tells,
+ * who published a version and how often it was downloaded, is carried over.
+ * Blocking; workers, maintenance and tools.
+ */
+#ifndef CG_REGISTRY_DERIVE_H
+#define CG_REGISTRY_DERIVE_H
+
+#include "registry/package.h"
+#include "registry/rows.h"
+
+/* What a version's package says beyond its index line. */
+struct cg_facts {
+    char version[CG_VERSION_MAX + 1];
+    uint64_t crate_size;
+    char *license, *readme_path, *description, *keywords, *categories, *homepage, *documentation, *repository;
+};
+
+void cg_facts_read(const struct cg_package *package, uint64_t crate_size, struct cg_facts *out);
+void cg_facts_free(struct cg_facts *facts);
+
+struct cg_derive {
+    struct cg_namespace *ns;
+    const char *text; /* the index file */
+    size_t len;
+    const struct cg_facts *facts; /* what is known already; the rest is read from the archives when it is needed */
+    size_t fact_count;
+    const char *published_by;    /* of versions that have no row yet; NULL: nobody knows, or `saved` does */
+    const struct cg_rows *saved; /* rows from before they were cleared, for who published; may be NULL */
+    bool look_only;              /* count what does not fit, change nothing */
+    /* out: what did not fit */
+    unsigned missing, different, stale; /* versions */
+    bool summary;                       /* the crate's own row */
+};
+
+/* Makes the rows fit the text, under the storage lock when anything is to be changed. UNAVAILABLE. */
+enum cg_err cg_derive_crate(struct cg_derive *derive, struct cg_error *err) CG_CHECK;
+bool cg_derive_fits(const struct cg_derive *derive);
+/* The same for the crate's index file as it is now; the storage lock is the caller's. ABSENT: there is none. */
+enum cg_err cg_derive_again(struct cg_namespace *ns, const char *index_name, struct cg_error *err) CG_CHECK;
+
+/* The crate's rows may not fit: a tick will look. */
+void cg_derive_doubt(struct cg_namespace *ns, const char *index_name);
+/* All of a namespace that was just opened. */
+void cg_derive_doubt_all(struct cg_namespace *ns);
+/* Looks at doubtful crates until none is left or the time (monotonic ms) has come. */
+enum cg_err cg_derive_settle(struct cg_namespace *ns, int64_t until_ms, struct cg_error *err) CG_CHECK;
+
+#endif

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/* Crates on their way out, and how often. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "log/log.h"
+#include "log/metrics.h"
+#include "registry/registry_priv.h"
+
+/* Downloads of one version that the database does not know of yet. */
+struct tally {
+    char crate[CG_CRATE_NAME_MAX + 1]; /* folded */
+    char version[CG_VERSION_MAX + 1];
+    uint64_t count;
+};
+
+static void add_to_tally(struct cg_namespace *ns, const char *folded, const char *version, uint64_t count)
+{
+    char key[CG_CRATE_NAME_MAX + CG_VERSION_MAX + 2];
+    struct tally *tally;
+
+    snprintf(key, sizeof(key), "%s %s", folded, version);
+    pthread_mutex_lock(&ns->counts_lock);
+    tally = cg_map_get(ns->counts, key);
+    if (!tally) {
+        tally = cg_calloc(1, sizeof(*tally));
+        strcpy(tally->crate, folded);
+        strcpy(tally->version, version);
+        cg_map_put(ns->counts, key, tally);
+    }
+    tally->count += count;
+    pthread_mutex_unlock(&ns->counts_lock);
+}
+
+static void count_download(struct cg_namespace *ns, const struct cg_index_entry *entry)
+{
+    char folded[CG_CRATE_NAME_MAX + 1];
+
+    cg_crate_name_fold(entry->name, folded);
+    add_to_tally(ns, folded, entry->version, 1);
+    cg_metric_add(CG_METRIC_DOWNLOADS, 1);
+}
+
+struct batch {
+    struct cg_namespace *ns;
+    struct cg_download_count *counts;
+    size_t count;
+};
+
+static bool add_to_batch(void *cls, const void *key, size_t len, void *value)
+{
+    struct batch *batch = cls;
+    const struct tally *tally = value;
+
+    (void)key, (void)len;
+    batch->counts[batch->count++] = (struct cg_download_count){
+        .namespace_name = batch->ns->name, .crate = tally->crate, .version = tally->version, .count = tally->count};
+    return false;
+}
+
+static struct cg_map *take_counts(struct cg_namespace *ns)
+{
+    struct cg_map *taken = NULL;
+
+    pthread_mutex_lock(&ns->counts_lock);
+    if (cg_map_count(ns->counts)) {
+        taken = ns->counts;
+        ns->counts = cg_map_new(free);
+    }
+    pthread_mutex_unlock(&ns->counts_lock);
+    return taken;
+}
+
+enum cg_err cg_counts_flush(struct cg_namespace *ns, struct cg_error *err)
+{
+    struct cg_metadata *md = ns->reg->md;
+    struct cg_map *taken = take_counts(ns);
+    struct batch batch = {.ns = ns};
+    enum cg_err rc;
+
+    if (!taken)
+        return CG_OK;
+    batch.counts = cg_calloc(cg_map_count(taken), sizeof(*batch.counts));
+    cg_map_each(taken, add_to_batch, &batch);
+    rc = md->ops->downloads_add(md, batch.counts, batch.count, err);
+    /* What could not be written waits for the next time, beside what has come in since. */
+    for (size_t i = 0; rc != CG_OK && i < batch.count; i++)
+        add_to_tally(ns, batch.counts[i].crate, batch.counts[i].version, batch.counts[i].count);
+    free(batch.counts);
+    cg_map_free(&taken);
+    return rc;
+}
+
+static enum cg_err open_crate(const struct cg_found *found, struct cg_crate_file *file_out, struct cg_error *err)
+{
+    struct cg_storage *st = found->ns->st;
+    enum cg_err rc = st->ops->crate_open(st, found->entry.name, found->entry.version, file_out, err);
+
+    if (rc != CG_ERR_ABSENT)
+        return rc;
+    cg_log(CG_LOG_ERROR, "registry", NULL, "namespace=%s crate=%s version=%s: in the index, but its .crate is gone",
+           found->ns->name, found->entry.name, found->entry.version);
+    return cg_error_set(err, CG_ERR_ABSENT,
+                        "the file of crate `%s` %s is missing from the registry's store; tell its administrators",
+                        found->entry.name, found->entry.version);
+}
+
+enum cg_err cg_registry_download(struct cg_registry *reg, const char *ns, const char *name, const char *version,
+                                 bool count, struct cg_crate_file *file_out, char etag_out[CG_ETAG_SIZE + 32],
+                                 struct cg_error *err)
+{
+    struct cg_found found = {0};
+    /* The index decides what exists: a crate file that it does not name is none. */
+    enum cg_err rc = cg_find_version(reg, ns, name, version, &found, err);
+
+    if (rc != CG_OK)
+        return rc;
+    rc = open_crate(&found, file_out, err);
+    if (rc == CG_OK) {
+        snprintf(etag_out, CG_ETAG_SIZE + 32, "\"%s\"", found.entry.cksum);
+        if (count)
+            count_download(found.ns, &found.entry);
+    }
+    cg_found_free(&found);
+    return rc;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/*
+ * Index files in memory. One cache for the whole registry keeps count of the
+ * bytes; one index memory a namespace knows every index name of it, whether its
+ * file is loaded or not, so that a name that does not exist is answered without
+ * the disk. When the bytes exceed the limit, files go by second chance; names
+ * stay.
+ *
+ * Who changes a file stores the new one here once it is durable. Who loads one
+ * takes a generation first and stores under it, so that a file read before a
+ * change never replaces the changed one.
+ *
+ * Threading: any thread. cg_index_memory_get takes one of many read locks that
+ * writers hold for the length of a pointer's swap, and makes no system call
+ * unless it meets one; everything else is for workers. No driver is called in here.
+ */
+#ifndef CG_REGISTRY_INDEX_CACHE_H
+#define CG_REGISTRY_INDEX_CACHE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/blob.h"
+#include "base/map.h"
+#include "base/str.h"
+#include "crategate/err.h"
+
+struct cg_index_cache;
+struct cg_index_memory;
+
+/* limit: bytes of all files together. */
+struct cg_index_cache *cg_index_cache_new(uint64_t limit);
+/* After all its memories. */
+void cg_index_cache_free(struct cg_index_cache **cache);
+void cg_index_cache_set_limit(struct cg_index_cache *cache, uint64_t limit);
+uint64_t cg_index_cache_bytes(struct cg_index_cache *cache);
+
+struct cg_index_memory *cg_index_memory_new(struct cg_index_cache *cache);
+void cg_index_memory_free(struct cg_index_memory **mem);
+
+/* A reference to the file, ABSENT for an unknown name, AGAIN for one that is not loaded. */
+enum cg_err cg_index_memory_get(struct cg_index_memory *mem, const char *index_name,
+                                struct cg_blob **blob_out) CG_CHECK;
+/* The same; with AGAIN also the generation to store under. */
+enum cg_err cg_index_memory_begin(struct cg_index_memory *mem, const char *index_name, struct cg_blob **blob_out,
+                                  uint64_t *generation_out) CG_CHECK;
+/* Keeps what was loaded (takes its own reference); NULL: there is no such file, the name goes. False when the name has
+ * changed since the generation was taken: load again. */
+bool cg_index_memory_store(struct cg_index_memory *mem, const char *index_name, uint64_t generation,
+                           struct cg_blob *blob);
+/* A change: the name exists from now on with this file (own reference), or NULL: with one that has to be read first. */
+void cg_index_memory_put(struct cg_index_memory *mem, const char *index_name, struct cg_blob *blob);
+void cg_index_memory_remove(struct cg_index_memory *mem, const char *index_name);
+/* The names are these (keys of the map; values are not looked at) and no file is loaded. */
+void cg_index_memory_reset(struct cg_index_memory *mem, struct cg_map *names);
+
+/* A known index name that folds to the same as `name`, into out; false when there is none. */
+bool cg_index_memory_folded(struct cg_index_memory *mem, const char *name, char out[CG_CRATE_NAME_MAX + 1]);
+bool cg_index_memory_has(struct cg_index_memory *mem, const char *index_name);
+/* All names, sorted; a fresh NULL-terminated list, cg_strlist_free() it. */
+char **cg_index_memory_names(struct cg_index_memory *mem);
+
+#endif
