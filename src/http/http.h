@@ -19,6 +19,7 @@
 #ifndef CG_HTTP_HTTP_H
 #define CG_HTTP_HTTP_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <pthread.h>
@@ -89,7 +90,8 @@ struct cg_route {
 /* What a transport gives. */
 struct cg_transport_ops {
     const char *name; /* "http/1.1" */
-    /* First value of a request header, any case; NULL when absent. *count_out (may be NULL): how many there were. */
+    /* Value of a request header, any case; NULL when absent. Several lines are one list, joined by ", " (RFC 9110
+     * 5.3). *count_out (may be NULL): how many lines there were. Borrowed until the request ends. */
     const char *(*header)(void *transport, const char *name, unsigned *count_out);
     /* Run this request again (any thread). */
     void (*wake)(void *transport);
@@ -108,6 +110,8 @@ struct cg_request {
     const char *query;       /* raw, "" when none */
     uint64_t content_length; /* declared; UINT64_MAX: unknown (chunked); 0: none */
     bool body_complete;
+    bool bad_host;    /* HTTP/1.1 wants one Host header, nobody takes two: LIMITS refuses it */
+    bool bad_framing; /* two parsers could disagree on where this request ends: LIMITS refuses it */
     bool unix_peer;
     struct sockaddr_storage peer;
 
@@ -134,8 +138,12 @@ struct cg_request {
     bool audit_skip;          /* nothing changed: no change record */
 
     unsigned step;            /* the pipeline's own: index of the step to run */
-    unsigned phase;           /* the pipeline's own */
-    struct cg_job job;        /* the pipeline's own */
+    unsigned phase;           /* the pipeline's own, like all that follows */
+    bool worked;              /* a worker had it */
+    bool recorded;            /* the change is in the audit trail already */
+    uint64_t swallowed;       /* body bytes read after the request was refused */
+    uint64_t response_len;
+    struct cg_job job;
 };
 
 /* Everything a request needs, made by the daemon. */
@@ -149,7 +157,7 @@ struct cg_gateway {
     struct cg_pool *pool;        /* requests */
     struct cg_directory *(*directory)(struct cg_gateway *gw); /* the current one; stays valid until the end */
     const char *spool_dir;
-    bool draining;               /* set once at SIGTERM: /readyz says so */
+    atomic_bool draining;        /* set once at SIGTERM: /readyz says so */
     pthread_rwlock_t policy_lock;
     struct cg_policy *policy;    /* under policy_lock; use cg_gateway_policy() */
 };
@@ -164,7 +172,8 @@ enum cg_step cg_pipeline_run(struct cg_request *req);
 /* After WAIT and once nothing of the transport touches the request: hands it to a worker. When the queue is full the
  * request becomes a 503 and wake is called at once. */
 void cg_pipeline_wait(struct cg_request *req);
-/* Takes body bytes. WAIT: full, call cg_pipeline_wait() and feed the rest (from *used_out) after wake. NEXT: go on. */
+/* Takes body bytes. WAIT: full, call cg_pipeline_wait() and feed the rest (from *used_out) after wake. NEXT: go on; the
+ * bytes of a request that is refused by now are swallowed. RESPOND: more of those came than is borne; drop the client. */
 enum cg_step cg_pipeline_body(struct cg_request *req, const void *bytes, size_t len, size_t *used_out);
 /* The answer was sent (or the client went away: sent false): audit, metrics, log, free. */
 void cg_pipeline_finish(struct cg_request **req, bool sent);

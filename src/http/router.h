@@ -4,7 +4,7 @@
  * path "/artifactory" and nothing (contract, section 3): the three spellings are
  * one. The path is percent-decoded exactly once, here, and only the decoded form
  * is ever looked at again; "%2F" inside a segment, "." and ".." segments, empty
- * segments, control characters and bytes that are not UTF-8 are refused (400).
+ * segments, bare blanks, control characters and bytes that are not UTF-8 are refused (400).
  *
  * OK, ABSENT (404), METHOD (405; `allow` lists what the path knows), INVALID.
  * Pure; any thread.

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#include "http/http.h"
+
+#include <string.h>
+
+#include "base/digest.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "crategate/clock.h"
+#include "http/spool.h"
+
+/* Target, query and headers are bounded by the transport (16 KiB), what handlers put here by a body of 64 KiB. */
+#define ARENA_MAX (2u * 1024u * 1024u)
+#define QUERY_VALUE_MAX 4096
+
+/* Unique without a lock or a system call: a random half for the thread, and a counter that looks like one. */
+static void make_id(char out[33])
+{
+    static _Thread_local struct {
+        uint64_t thread, count;
+    } ids;
+    unsigned char bytes[16];
+    uint64_t mixed;
+
+    if (ids.count == 0)
+        cg_random(&ids, sizeof(ids));
+    mixed = ++ids.count * UINT64_C(0x9e3779b97f4a7c15);
+    mixed ^= mixed >> 32;
+    memcpy(bytes, &ids.thread, 8);
+    memcpy(bytes + 8, &mixed, 8);
+    cg_hex(bytes, sizeof(bytes), out);
+}
+
+struct cg_request *cg_request_new(struct cg_gateway *gw, const struct cg_transport_ops *ops, void *transport)
+{
+    struct cg_request *req = cg_calloc(1, sizeof(*req));
+
+    req->gw = gw;
+    req->ops = ops;
+    req->transport = transport;
+    req->arena = cg_arena_new(ARENA_MAX);
+    req->method_name = req->target = req->query = "";
+    req->started_us = cg_clock_mono_us();
+    req->response.fd = -1;
+    make_id(req->id);
+    return req;
+}
+
+const char *cg_request_header(struct cg_request *req, const char *name)
+{
+    return req->ops->header(req->transport, name, NULL);
+}
+
+static enum cg_err read_spool(void *cls, uint64_t offset, void *bytes, size_t len, size_t *got_out,
+                              struct cg_error *err)
+{
+    return cg_spool_read(cls, offset, bytes, len, got_out, err);
+}
+
+static enum cg_err read_nothing(void *cls, uint64_t offset, void *bytes, size_t len, size_t *got_out,
+                                struct cg_error *err)
+{
+    (void)cls, (void)offset, (void)bytes, (void)len, (void)err;
+    *got_out = 0;
+    return CG_OK;
+}
+
+void cg_request_source(struct cg_request *req, struct cg_source *source_out)
+{
+    if (req->spool)
+        *source_out = (struct cg_source){.size = cg_spool_size(req->spool), .read = read_spool, .cls = req->spool};
+    else
+        *source_out = (struct cg_source){.read = read_nothing};
+}
+
+const char *cg_request_text(struct cg_request *req, size_t *len_out)
+{
+    const char *text = "";
+
+    *len_out = 0;
+    if (req->spool) {
+        text = cg_spool_memory(req->spool, len_out);
+        CG_ASSERT(text != NULL);
+    }
+    return text;
+}
+
+/* Decodes into the arena; NULL when it cannot be decoded, holds a NUL or is not text. */
+static const char *decode(struct cg_request *req, const char *text, size_t len)
+{
+    const char *value = NULL;
+    struct cg_buf buf;
+
+    cg_buf_init(&buf, QUERY_VALUE_MAX);
+    if (cg_percent_decode(text, len, true, &buf) == CG_OK && !cg_buf_failed(&buf) &&
+        cg_is_utf8(cg_buf_str(&buf), buf.len))
+        value = cg_arena_strndup(req->arena, cg_buf_str(&buf), buf.len);
+    cg_buf_free(&buf);
+    return value;
+}
+
+static bool key_is(const char *pair, size_t len, const char *name)
+{
+    struct cg_buf key;
+    bool same;
+
+    if (strlen(name) == len && memcmp(pair, name, len) == 0)
+        return true;
+    if (!memchr(pair, '%', len))
+        return false;
+    cg_buf_init(&key, QUERY_VALUE_MAX);
+    same =
+        cg_percent_decode(pair, len, true, &key) == CG_OK && !cg_buf_failed(&key) && cg_streq(cg_buf_str(&key), name);
+    cg_buf_free(&key);
+    return same;
+}
+
+const char *cg_request_query(struct cg_request *req, const char *name)
+{
+    for (const char *pair = req->query; *pair; pair += *pair == '&') {
+        size_t len = strcspn(pair, "&"), key_len = strcspn(pair, "&=");
+
+        if (key_is(pair, key_len, name))
+            return key_len < len ? decode(req, pair + key_len + 1, len - key_len - 1) : "";
+        pair += len;
+    }
+    return NULL;
+}
