@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#include "api/api.h"
+
+#include "base/str.h"
+
+#define API "/api/cargo/{ns}/api/v1/crates"
+
+/* A row without an action or a way to authenticate does not compile: READ, PUBLISH... name the enum's members, and
+ * every macro parameter is used. */
+#define ROUTE(methods_, pattern_, action_, auth_, body_, event_, fast_, slow_, doc_)                                   \
+    {                                                                                                                  \
+        .methods = (methods_), .pattern = (pattern_), .action = CG_ACTION_##action_, .auth = CG_AUTH_##auth_,          \
+        .body = CG_BODY_##body_, .event = CG_AUDIT_##event_, .fast = (fast_), .slow = (slow_), .doc = (doc_)           \
+    }
+
+static const struct cg_route routes[] = {
+    /* clang-format off */
+    /* What cargo reads on every build comes first. */
+    ROUTE(CG_GET, "/api/cargo/{ns}/index/config.json", READ, TOKEN, NONE, NONE, cg_api_config, NULL,
+          "The registry's configuration, as cargo reads it"),
+    ROUTE(CG_GET, "/api/cargo/{ns}/index/{*path}", READ, TOKEN, NONE, NONE, cg_api_index_fast, cg_api_index_slow,
+          "One crate's file of the sparse index (`se/rd/serde`)"),
+    ROUTE(CG_GET, "/api/cargo/{ns}/v1/crates/{crate}/{version}/download", READ, TOKEN, NONE, NONE, NULL, cg_api_download,
+          "The `.crate`"),
+    ROUTE(CG_GET, API "/{crate}/{version}/download", READ, TOKEN, NONE, NONE, NULL, cg_api_download, "The `.crate`"),
+    ROUTE(CG_GET, "/{ns}/crates/{crate}/{file}", READ, TOKEN, NONE, NONE, NULL, cg_api_artifact,
+          "The `.crate` under Artifactory's artifact path; `.sha256` behind it gives its checksum"),
+
+    ROUTE(CG_PUT, API "/new", PUBLISH, TOKEN, SPOOL, PUBLISH, NULL, cg_api_publish, "Publishes a version"),
+    ROUTE(CG_DELETE, API "/{crate}/{version}/yank", YANK, TOKEN, NONE, YANK, NULL, cg_api_yank, "Yanks a version"),
+    ROUTE(CG_PUT, API "/{crate}/{version}/unyank", YANK, TOKEN, NONE, UNYANK, NULL, cg_api_unyank, "Takes a yank back"),
+    ROUTE(CG_GET, API "/{crate}/owners", READ, TOKEN, NONE, NONE, NULL, cg_api_owners, "Lists a crate's owners"),
+    ROUTE(CG_PUT, API "/{crate}/owners", OWNERS, TOKEN, MEMORY, OWNER_ADD, NULL, cg_api_owners_add, "Adds owners"),
+    ROUTE(CG_DELETE, API "/{crate}/owners", OWNERS, TOKEN, MEMORY, OWNER_REMOVE, NULL, cg_api_owners_remove,
+          "Removes owners"),
+
+    ROUTE(CG_GET, API, READ, TOKEN, NONE, NONE, NULL, cg_api_search,
+          "Search: `q`, `per_page` (0 to 100), `page`, `sort` (relevance, alpha, downloads, recent-updates, new)"),
+    ROUTE(CG_GET, API "/{crate}", READ, TOKEN, NONE, NONE, NULL, cg_api_crate, "A crate and its versions"),
+    ROUTE(CG_GET, API "/{crate}/versions", READ, TOKEN, NONE, NONE, NULL, cg_api_versions, "A crate's versions"),
+    ROUTE(CG_GET, API "/{crate}/reverse_dependencies", READ, TOKEN, NONE, NONE, NULL, cg_api_reverse,
+          "Who in this namespace depends on the crate: `per_page`, `page`"),
+    ROUTE(CG_GET, API "/{crate}/downloads", READ, TOKEN, NONE, NONE, NULL, cg_api_downloads, "Download counts"),
+    ROUTE(CG_GET, API "/{crate}/{version}", READ, TOKEN, NONE, NONE, NULL, cg_api_version, "One version"),
+    ROUTE(CG_GET, API "/{crate}/{version}/dependencies", READ, TOKEN, NONE, NONE, NULL, cg_api_dependencies,
+          "A version's dependencies"),
+    ROUTE(CG_GET, API "/{crate}/{version}/readme", READ, TOKEN, NONE, NONE, NULL, cg_api_readme, "A version's readme, as text"),
+
+    ROUTE(CG_GET, "/api/v1/me/tokens", NONE, PASSWORD, NONE, NONE, NULL, cg_api_tokens_list, "Lists the caller's tokens"),
+    ROUTE(CG_PUT, "/api/v1/me/tokens", NONE, PASSWORD, MEMORY, TOKEN_CREATE, NULL, cg_api_tokens_create,
+          "Makes a token; takes the password (`Basic`), never a token"),
+    ROUTE(CG_DELETE, "/api/v1/me/tokens/{id}", NONE, PASSWORD, NONE, TOKEN_REVOKE, NULL, cg_api_tokens_revoke,
+          "Revokes one of the caller's tokens"),
+    ROUTE(CG_DELETE, "/api/v1/tokens/current", NONE, TOKEN, NONE, TOKEN_REVOKE, NULL, cg_api_tokens_revoke_current,
+          "Revokes the token of the request"),
+
+    ROUTE(CG_GET, "/me", NONE, NONE, NONE, NONE, cg_api_me, NULL, "The page on which a person makes a token"),
+    ROUTE(CG_POST, "/me", NONE, NONE, MEMORY, TOKEN_CREATE, NULL, cg_api_me_login, "The form of that page"),
+    ROUTE(CG_GET, "/api/cargo/{ns}/me", NONE, NONE, NONE, NONE, cg_api_me_redirect, NULL,
+          "Where `cargo login` sends people: 303 to `/me`"),
+    ROUTE(CG_GET, "/", NONE, NONE, NONE, NONE, cg_api_me_redirect, NULL, "303 to `/me`"),
+    ROUTE(CG_GET, "/livez", NONE, NONE, NONE, NONE, cg_api_livez, NULL, "200 while the process serves"),
+    ROUTE(CG_GET, "/readyz", NONE, NONE, NONE, NONE, NULL, cg_api_readyz,
+          "200 when database, storage and directory answer, else 503; never binds a person"),
+    ROUTE(CG_GET, "/metrics", NONE, NONE, NONE, NONE, cg_api_metrics, NULL, "Prometheus metrics"),
+    /* clang-format on */
+};
+
+const struct cg_route *cg_api_routes(size_t *count_out)
+{
+    *count_out = sizeof(routes) / sizeof(routes[0]);
+    return routes;
+}
+
+static void write_methods(struct cg_buf *out, unsigned methods)
+{
+    static const struct {
+        unsigned bit;
+        const char *name;
+    } names[] = {{CG_GET, "GET"}, {CG_PUT, "PUT"}, {CG_DELETE, "DELETE"}, {CG_POST, "POST"}};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (methods & names[i].bit)
+            cg_buf_addf(out, "%s", names[i].name);
+}
+
+static const char *right_text(const struct cg_route *route)
+{
+    if (route->action != CG_ACTION_NONE)
+        return cg_action_name(route->action);
+    switch (route->auth) {
+    case CG_AUTH_PASSWORD:
+        return "a login";
+    case CG_AUTH_TOKEN:
+        return "a token";
+    case CG_AUTH_NONE:
+        break;
+    }
+    return "none";
+}
+
+void cg_api_write_docs(struct cg_buf *out)
+{
+    cg_buf_addstr(out, "<!-- Generated from src/api/routes.c by `src/api/gen_api`; do not edit. -->\n"
+                       "# HTTP interface\n\n"
+                       "Paths are below `public_url`; they also work below `/artifactory` and at the root. `{ns}` is a\n"
+                       "namespace. A path that exists with another method answers 405 with `Allow`.\n\n"
+                       "| method | path | right asked | what |\n|---|---|---|---|\n");
+    for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
+        cg_buf_addstr(out, "| ");
+        write_methods(out, routes[i].methods);
+        cg_buf_addf(out, " | `%s` | %s | %s |\n", routes[i].pattern, right_text(&routes[i]), routes[i].doc);
+    }
+}
