@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/*
+ * The daemon: the only place, with crategatectl, that wires drivers into the
+ * rooms. Start and stop are one table of parts: started top down, stopped
+ * bottom up, whatever point a failed start got to.
+ *
+ * Threading: start, reload and stop are for the main thread. `directory` may be
+ * asked by any.
+ */
+#ifndef CG_CRATEGATED_DAEMON_H
+#define CG_CRATEGATED_DAEMON_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "http/http.h"
+#include "http/http1/server.h"
+#include "log/log.h"
+
+struct cg_retired {
+    struct cg_directory *dir;
+    int64_t free_at_ms; /* when nobody can be using it any more */
+    struct cg_retired *next;
+};
+
+struct cg_daemon {
+    struct cg_gateway gw; /* first: handlers get this */
+    const char *conf_file;
+    struct cg_conf *conf;
+    int lock_fd;
+    char *spool_dir;
+    _Atomic(struct cg_directory *) directory;
+    struct cg_retired *retired;
+    struct cg_http1 *http1;
+    pthread_t maintenance;
+    pthread_mutex_t reload_lock; /* reload against maintenance's own policy changes */
+    pthread_mutex_t wait_lock;
+    pthread_cond_t wait_cond;
+    bool stopping;
+    int64_t resolve_at_ms; /* under reload_lock: when group names are due to be looked up again */
+};
+
+enum cg_err cg_daemon_start(struct cg_daemon *daemon, const char *conf_file, struct cg_error *err) CG_CHECK;
+/* A bad new file leaves the old configuration in force and says so in log and audit. */
+void cg_daemon_reload(struct cg_daemon *daemon);
+/* Answers what is under way, then stops all. Safe after a failed start. */
+void cg_daemon_stop(struct cg_daemon *daemon);
+
+/* maintenance.c: the thread that ticks once a second. */
+enum cg_err cg_maintenance_start(struct cg_daemon *daemon, struct cg_error *err) CG_CHECK;
+void cg_maintenance_stop(struct cg_daemon *daemon);
+/* Looks the groups' names up (blocking) and puts the resulting policy in force. CONFLICT is the caller's to judge. */
+enum cg_err cg_maintenance_resolve(struct cg_daemon *daemon, struct cg_error *err) CG_CHECK;
+
+/* One log line for each of `lines`, which is empty afterwards. */
+void cg_daemon_log_lines(enum cg_log_level level, const char *area, struct cg_buf *lines);
+
+/* notify.c: sd_notify(3)'s protocol, without its library. Does nothing when not under systemd. */
+void cg_notify(const char *state);
+
+#endif

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/*
+ * What has to be done now and then, once a second and never on a thread that
+ * somebody waits for: last uses, download counts, other processes' changes,
+ * ageing verdicts, names of groups.
+ */
+#include "crategated/daemon.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "crategate/clock.h"
+#include "log/log.h"
+
+static struct cg_directory *current_directory(struct cg_daemon *daemon)
+{
+    return atomic_load(&daemon->directory);
+}
+
+void cg_daemon_log_lines(enum cg_log_level level, const char *area, struct cg_buf *lines)
+{
+    char *save = NULL;
+    char *text = cg_buf_take(lines);
+
+    for (char *line = text ? strtok_r(text, "\n", &save) : NULL; line; line = strtok_r(NULL, "\n", &save))
+        cg_log(level, area, NULL, "%s", line);
+    free(text);
+}
+
+enum cg_err cg_maintenance_resolve(struct cg_daemon *daemon, struct cg_error *err)
+{
+    struct cg_policy *old = cg_gateway_policy(&daemon->gw), *fresh = NULL;
+    const struct cg_conf *conf = cg_policy_conf(old);
+    struct cg_buf warnings;
+    enum cg_err rc;
+
+    cg_buf_init(&warnings, 1024 * 1024);
+    rc = cg_policy_resolve(old, current_directory(daemon), &fresh, &warnings, err);
+    if (rc == CG_OK) {
+        daemon->resolve_at_ms = cg_clock_mono_ms() + (cg_policy_incomplete(fresh) ? conf->ldap.server_retry_after
+                                                                                   : conf->ldap.revalidate_interval);
+        cg_gateway_set_policy(&daemon->gw, fresh);
+        cg_daemon_log_lines(CG_LOG_WARN, "authz", &warnings);
+    }
+    cg_buf_free(&warnings);
+    cg_policy_unref(&old);
+    return rc;
+}
+
+static void resolve_when_due(struct cg_daemon *daemon)
+{
+    struct cg_error err = {0};
+
+    if (cg_clock_mono_ms() < daemon->resolve_at_ms)
+        return;
+    if (cg_maintenance_resolve(daemon, &err) != CG_OK) {
+        /* The names resolved before stay in force; somebody has to look at the directory. */
+        daemon->resolve_at_ms = cg_clock_mono_ms() + 60 * 1000;
+        cg_log_error(CG_LOG_ERROR, "authz", NULL, &err, "group names were not looked up again");
+    }
+}
+
+static void free_retired(struct cg_daemon *daemon)
+{
+    for (struct cg_retired **at = &daemon->retired; *at;) {
+        struct cg_retired *gone = *at;
+
+        if (gone->free_at_ms > cg_clock_mono_ms()) {
+            at = &gone->next;
+            continue;
+        }
+        *at = gone->next;
+        cg_directory_free(&gone->dir);
+        free(gone);
+    }
+}
+
+/* A reload under way is not waited for: it may be waiting for the directory itself. */
+static void tend_policy(struct cg_daemon *daemon)
+{
+    if (pthread_mutex_trylock(&daemon->reload_lock) != 0)
+        return;
+    resolve_when_due(daemon);
+    free_retired(daemon);
+    pthread_mutex_unlock(&daemon->reload_lock);
+}
+
+/* False when it is time to end. */
+static bool wait_a_second(struct cg_daemon *daemon)
+{
+    struct timespec until;
+    bool go_on;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec++;
+    pthread_mutex_lock(&daemon->wait_lock);
+    while (!daemon->stopping && pthread_cond_timedwait(&daemon->wait_cond, &daemon->wait_lock, &until) != ETIMEDOUT)
+        continue;
+    go_on = !daemon->stopping;
+    pthread_mutex_unlock(&daemon->wait_lock);
+    return go_on;
+}
+
+static void *run(void *cls)
+{
+    struct cg_daemon *daemon = cls;
+
+    while (wait_a_second(daemon)) {
+        /* A slow directory takes each its time, and is no reason for systemd to end us: alive after each. */
+        cg_authn_tick(daemon->gw.authn);
+        cg_notify("WATCHDOG=1");
+        cg_registry_tick(daemon->gw.registry);
+        cg_notify("WATCHDOG=1");
+        tend_policy(daemon);
+        cg_notify("WATCHDOG=1");
+    }
+    return NULL;
+}
+
+enum cg_err cg_maintenance_start(struct cg_daemon *daemon, struct cg_error *err)
+{
+    pthread_condattr_t attr;
+
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_mutex_init(&daemon->wait_lock, NULL);
+    pthread_cond_init(&daemon->wait_cond, &attr);
+    pthread_condattr_destroy(&attr);
+    daemon->stopping = false;
+    if (pthread_create(&daemon->maintenance, NULL, run, daemon) != 0)
+        return cg_error_set(err, CG_ERR_UNAVAILABLE, "the maintenance thread could not be started");
+    pthread_setname_np(daemon->maintenance, "maintenance");
+    return CG_OK;
+}
+
+void cg_maintenance_stop(struct cg_daemon *daemon)
+{
+    pthread_mutex_lock(&daemon->wait_lock);
+    daemon->stopping = true;
+    pthread_cond_signal(&daemon->wait_cond);
+    pthread_mutex_unlock(&daemon->wait_lock);
+    pthread_join(daemon->maintenance, NULL);
+    pthread_cond_destroy(&daemon->wait_cond);
+    pthread_mutex_destroy(&daemon->wait_lock);
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/* Which driver stands behind which interface, and whether a configuration can be wired at all. */
+#include "crategated/wiring.h"
+
+#include <stdlib.h>
+
+#include "authz/policy.h"
+#include "base/mem.h"
+#include "crategated/no_directory.h"
+#include "ldap/ldap_directory.h"
+#include "metadata/sqlite/sqlite_metadata.h"
+#include "storage/filesystem/fs_storage.h"
+
+enum cg_err cg_wire_directory(const struct cg_conf *conf, struct cg_directory **dir_out, struct cg_error *err)
+{
+    if (conf->ldap.present)
+        return cg_ldap_directory_new(conf, dir_out, err);
+    *dir_out = cg_no_directory_new();
+    return CG_OK;
+}
+
+enum cg_err cg_wire_metadata(const struct cg_conf *conf, struct cg_metadata **md_out, struct cg_error *err)
+{
+    char *path = cg_asprintf("%s/crategate.db", conf->state_dir);
+    enum cg_err rc = cg_sqlite_metadata_new(path, md_out, err);
+
+    free(path);
+    return rc;
+}
+
+enum cg_err cg_wire_storage(const struct cg_conf *conf, const struct cg_conf_namespace *ns, struct cg_storage **st_out,
+                            struct cg_error *err)
+{
+    char *dir = cg_asprintf("%s/namespaces/%s", conf->state_dir, ns->name);
+    enum cg_err rc = cg_fs_storage_new(dir, st_out, err);
+
+    free(dir);
+    return rc;
+}
+
+/* Makes what a configuration must be able to make, without the network: the driver's settings and every DN. */
+static enum cg_err check_wiring(struct cg_conf *conf, struct cg_error *err)
+{
+    struct cg_directory *dir = NULL;
+    struct cg_policy *policy = NULL;
+    enum cg_err rc = cg_wire_directory(conf, &dir, err);
+
+    if (rc == CG_OK)
+        rc = cg_policy_new(conf, dir, &policy, err);
+    cg_policy_unref(&policy);
+    cg_directory_free(&dir);
+    return rc;
+}
+
+enum cg_err cg_wire_check(const char *conf_file, struct cg_buf *report, struct cg_conf **conf_out,
+                            struct cg_error *err)
+{
+    struct cg_conf *conf = NULL;
+    enum cg_err rc = cg_conf_load(conf_file, &conf, report, err);
+
+    if (rc != CG_OK)
+        return rc;
+    rc = check_wiring(conf, err);
+    if (rc == CG_OK) {
+        *conf_out = conf;
+        return CG_OK;
+    }
+    cg_buf_addf(report, "%s\n", err->detail);
+    cg_conf_unref(&conf);
+    return rc;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/*
+ * The drivers of this build, for the daemon and crategatectl alike: the only
+ * place that knows which implementation stands behind an interface. Any thread.
+ */
+#ifndef CG_CRATEGATED_WIRING_H
+#define CG_CRATEGATED_WIRING_H
+
+#include "conf/conf.h"
+#include "crategate/directory.h"
+#include "crategate/metadata.h"
+#include "crategate/storage.h"
+
+/* The LDAP driver, or one in which nobody is when there is no [ldap] section. No network yet. */
+enum cg_err cg_wire_directory(const struct cg_conf *conf, struct cg_directory **dir_out, struct cg_error *err) CG_CHECK;
+/* state_dir/crategate.db */
+enum cg_err cg_wire_metadata(const struct cg_conf *conf, struct cg_metadata **md_out, struct cg_error *err) CG_CHECK;
+/* state_dir/namespaces/NS */
+enum cg_err cg_wire_storage(const struct cg_conf *conf, const struct cg_conf_namespace *ns, struct cg_storage **st_out,
+                            struct cg_error *err) CG_CHECK;
+/* Loads the configuration file and makes of it all that needs no network: what `crategated -t` checks. `report` gets one
+ * problem a line. */
+enum cg_err cg_wire_check(const char *conf_file, struct cg_buf *report, struct cg_conf **conf_out,
+                          struct cg_error *err) CG_CHECK;
+
+#endif
