@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/* crategatectl check: each step and its outcome in plain words. */
+#include "crategatectl/ctl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "crategated/wiring.h"
+
+static bool check_conf(struct cg_ctl *ctl)
+{
+    struct cg_error err = {0};
+    struct cg_buf report;
+    bool ok;
+
+    puts("Configuration");
+    cg_buf_init(&report, 1024 * 1024);
+    ok = cg_wire_check(ctl->conf_file, &report, &ctl->conf, &err) == CG_OK;
+    cg_ctl_step(ok, ctl->conf_file, ok ? "" : report.len ? cg_buf_str(&report) : err.detail);
+    cg_buf_free(&report);
+    return ok;
+}
+
+static int check_path(const char *path, const char *what)
+{
+    struct stat st;
+    char text[256];
+
+    if (stat(path, &st) != 0) {
+        snprintf(text, sizeof(text), "%s is not there yet; crategated makes it when it starts", path);
+        cg_ctl_step(true, what, text);
+        return 0;
+    }
+    if (access(path, W_OK) != 0) {
+        snprintf(text, sizeof(text), "%s cannot be written by uid %ld (owner %ld)", path, (long)geteuid(),
+                 (long)st.st_uid);
+        cg_ctl_step(false, what, text);
+        return 1;
+    }
+    cg_ctl_step(true, what, path);
+    return 0;
+}
+
+static int check_database(const struct cg_conf *conf)
+{
+    struct cg_metadata *md = NULL;
+    struct cg_error err = {0};
+    enum cg_err rc = cg_wire_metadata(conf, &md, &err);
+
+    if (rc == CG_OK)
+        rc = md->ops->check(md, &err);
+    cg_ctl_step(rc == CG_OK, "database", rc == CG_OK ? "" : err.internal[0] ? err.internal : err.detail);
+    cg_metadata_free(&md);
+    return rc != CG_OK;
+}
+
+static int check_storage(const struct cg_conf *conf)
+{
+    int failures = 0;
+
+    for (size_t i = 0; i < conf->namespace_count; i++) {
+        struct cg_storage *st = NULL;
+        struct cg_error err = {0};
+        char what[96];
+        enum cg_err rc = cg_wire_storage(conf, &conf->namespaces[i], &st, &err);
+
+        if (rc == CG_OK)
+            rc = st->ops->ping(st, &err);
+        snprintf(what, sizeof(what), "storage of namespace %s", conf->namespaces[i].name);
+        cg_ctl_step(rc == CG_OK, what, rc == CG_OK ? "" : err.detail);
+        failures += rc != CG_OK;
+        cg_storage_free(&st);
+    }
+    return failures;
+}
+
+static int check_files(const struct cg_conf *conf)
+{
+    struct stat st;
+    int failures;
+
+    puts("Files and rights");
+    failures = check_path(conf->state_dir, "state_dir");
+    if (conf->audit_file[0])
+        failures += check_path(conf->audit_file, "audit.file");
+    /* Opening would make the files; before the first start that is the daemon's to do, under its own user. */
+    if (stat(conf->state_dir, &st) == 0)
+        failures += check_database(conf) + check_storage(conf);
+    return failures;
+}
+
+static int check_groups(struct cg_ctl *ctl)
+{
+    struct cg_directory *dir = NULL;
+    struct cg_policy *policy = NULL;
+    struct cg_error err = {0};
+    struct cg_buf warnings;
+    bool ok;
+
+    cg_buf_init(&warnings, 1024 * 1024);
+    ok = cg_ctl_policy(ctl, &dir, &policy, &warnings, &err) == CG_OK;
+    if (!ok)
+        cg_ctl_step(false, "group names in grants", err.detail);
+    else if (cg_policy_incomplete(policy))
+        cg_ctl_step(false, "group names in grants", "the directory did not answer for all of them");
+    else
+        cg_ctl_step(warnings.len == 0, "group names in grants", cg_buf_str(&warnings));
+    ok = ok && !cg_policy_incomplete(policy) && warnings.len == 0;
+    cg_policy_unref(&policy);
+    cg_directory_free(&dir);
+    cg_buf_free(&warnings);
+    return !ok;
+}
+
+static int check_directory(struct cg_ctl *ctl)
+{
+    struct cg_directory *dir = NULL;
+    struct cg_error err = {0};
+    int failures = 0;
+
+    puts("Directory");
+    if (!ctl->conf->ldap.present) {
+        cg_ctl_step(true, "none configured", "only anonymous reading");
+        return 0;
+    }
+    if (cg_wire_directory(ctl->conf, &dir, &err) != CG_OK) {
+        cg_ctl_step(false, "settings", err.detail);
+        return 1;
+    }
+    if (dir->ops->diagnose(dir, NULL, NULL, cg_ctl_report, &failures, NULL, &err) != CG_OK && failures == 0) {
+        cg_ctl_step(false, "directory", err.detail);
+        failures = 1;
+    }
+    cg_directory_free(&dir);
+    return failures ? failures : check_groups(ctl);
+}
+
+static int check_url(const struct cg_conf *conf)
+{
+    char *url = cg_asprintf("%s/livez", conf->public_url);
+    struct cg_error err = {0};
+    struct cg_buf body;
+    long status = 0;
+    bool ok = false;
+
+    puts("Base URL");
+    cg_buf_init(&body, 4096);
+    if (cg_ctl_get(url, &status, &body, &err) != CG_OK) {
+        cg_ctl_step(false, "public_url", err.detail);
+    } else {
+        ok = status == 200 && strcmp(cg_buf_str(&body), "ok\n") == 0;
+        cg_ctl_step(ok, url, ok ? "a crategate answers" : "answers, but not as a crategate: is the proxy's path right?");
+    }
+    cg_buf_free(&body);
+    free(url);
+    return !ok;
+}
+
+int cg_ctl_check(struct cg_ctl *ctl, int argc, char **argv)
+{
+    struct cg_error err = {0};
+    int failures;
+
+    (void)argv;
+    if (argc != 1)
+        return cg_ctl_usage("check");
+    if (!check_conf(ctl))
+        return CG_CTL_FAILED;
+    if (cg_ctl_become_owner(ctl->conf, &err) != CG_OK)
+        return cg_ctl_fail(&err, "check");
+    failures = check_files(ctl->conf) + check_directory(ctl) + check_url(ctl->conf);
+    if (failures == 0)
+        puts("All is well.");
+    else
+        printf("%d %s.\n", failures, failures == 1 ? "step failed" : "steps failed");
+    return failures == 0 ? CG_CTL_OK : CG_CTL_FAILED;
+}
