@@ -46,7 +46,7 @@ const char *cg_err_outcome(enum cg_err code)
 }
 
 /* Formats into `out` at `at`, cut on a UTF-8 boundary; returns the new length. */
-static size_t put_v(char out[CG_ERROR_DETAIL_MAX], size_t at, const char *fmt, va_list args)
+CG_PRINTF(3, 0) static size_t put_v(char out[CG_ERROR_DETAIL_MAX], size_t at, const char *fmt, va_list args)
 {
     size_t room = CG_ERROR_DETAIL_MAX - at;
     int n = vsnprintf(out + at, room, fmt, args);

@@ -234,3 +234,16 @@ def test_systemd_unit_is_hardened(env):
     run = subprocess.run(["systemd-analyze", "security", "--offline=true", "--threshold=20", unit],
                          capture_output=True, text=True)
     assert run.returncode == 0, run.stdout[-2000:] + run.stderr
+
+
+def test_a_gateway_without_a_directory_serves_what_is_open_and_logs_nobody_in(env):
+    gw = env.gateway(None, namespaces='[namespace.open]\ntype = "local"\nread = ["anonymous"]\n').start()
+    assert gw.request("GET", "/readyz").status == 200
+    assert gw.request("GET", "/api/cargo/open/index/config.json").status == 200
+    assert gw.request("GET", "/api/cargo/payments/index/config.json").status == 401
+    answer = gw.request("PUT", "/api/v1/me/tokens", user=("alice", "alicepw"), body=b'{"api_token":{"name":"x"}}')
+    assert answer.status == 401, answer.text
+    run = gw.ctl("explain", "alice", "open", "read", ok=False)
+    assert "directory" in run.stdout + run.stderr, run.stdout + run.stderr
+    assert gw.ctl("ldap", "alice", ok=False).returncode == 1
+    assert gw.ctl("check").returncode == 0
