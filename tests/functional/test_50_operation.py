@@ -10,7 +10,7 @@ import subprocess
 import threading
 import time
 
-from harness import DAEMON, Skip, crate_bytes, frame, metadata, wait_until
+from harness import BUILD, DAEMON, Skip, crate_bytes, frame, metadata, wait_until
 
 NEW = "/api/cargo/payments/api/v1/crates/new"
 
@@ -229,8 +229,7 @@ def test_json_log(env):
 def test_systemd_unit_is_hardened(env):
     if not shutil.which("systemd-analyze"):
         raise Skip("systemd-analyze is not installed")
-    unit = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "etc",
-                        "crategated.service")
+    unit = os.path.join(BUILD, "etc", "crategated.service")
     run = subprocess.run(["systemd-analyze", "security", "--offline=true", "--threshold=20", unit],
                          capture_output=True, text=True)
     assert run.returncode == 0, run.stdout[-2000:] + run.stderr
