@@ -37,13 +37,16 @@ static bool report(struct cg_buf *body, const char *name, enum cg_err rc, const 
     return rc == CG_OK;
 }
 
-/* Without credentials it must not be a way to storm the directory: one round of questions a second, for everybody. */
+/*
+ * Without credentials it must be no way to storm the directory or to hold workers: one round of questions a second, by one
+ * caller; whoever comes meanwhile gets the last answer and waits for nobody.
+ */
 static pthread_mutex_t ready_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct {
     int64_t asked_ms;
-    bool ready;
+    bool asking, ready;
     char body[READY_MAX];
-} last_ready;
+} last_ready = {.body = "{\"status\":\"being asked for the first time\"}\n"};
 
 static void ask_backends(struct cg_gateway *gw, struct cg_buf *body, bool *ready)
 {
@@ -51,10 +54,47 @@ static void ask_backends(struct cg_gateway *gw, struct cg_buf *body, bool *ready
     struct cg_error err = {0};
 
     cg_buf_addch(body, '{');
-    *ready = report(body, "storage", cg_registry_ping(gw->registry, &err), &err);
+    *ready = report(body, "database", gw->metadata->ops->ping(gw->metadata, &err), &err);
+    err = (struct cg_error){0};
+    *ready &= report(body, "storage", cg_registry_ping(gw->registry, &err), &err);
     err = (struct cg_error){0};
     *ready &= report(body, "directory", dir->ops->ping(dir, &err), &err);
     cg_buf_addstr(body, "}\n");
+}
+
+/* Is it this caller's turn to ask? */
+static bool begin_asking(void)
+{
+    bool mine;
+
+    pthread_mutex_lock(&ready_lock);
+    mine = !last_ready.asking &&
+           (last_ready.asked_ms == 0 || cg_clock_mono_ms() - last_ready.asked_ms > READY_FRESH_MS);
+    if (mine)
+        last_ready.asking = true;
+    pthread_mutex_unlock(&ready_lock);
+    return mine;
+}
+
+static void keep_answer(const struct cg_buf *body, bool ready)
+{
+    pthread_mutex_lock(&ready_lock);
+    snprintf(last_ready.body, sizeof(last_ready.body), "%s", cg_buf_str(body));
+    last_ready.ready = ready;
+    last_ready.asked_ms = cg_clock_mono_ms();
+    last_ready.asking = false;
+    pthread_mutex_unlock(&ready_lock);
+}
+
+static bool last_answer(struct cg_buf *body)
+{
+    bool ready;
+
+    pthread_mutex_lock(&ready_lock);
+    cg_buf_addstr(body, last_ready.body);
+    ready = last_ready.ready;
+    pthread_mutex_unlock(&ready_lock);
+    return ready;
 }
 
 enum cg_step cg_api_readyz(struct cg_request *req)
@@ -63,15 +103,11 @@ enum cg_step cg_api_readyz(struct cg_request *req)
     bool ready;
 
     cg_buf_init(&body, READY_MAX - 1);
-    pthread_mutex_lock(&ready_lock);
-    if (last_ready.asked_ms == 0 || cg_clock_mono_ms() - last_ready.asked_ms > READY_FRESH_MS) {
-        ask_backends(req->gw, &body, &last_ready.ready);
-        snprintf(last_ready.body, sizeof(last_ready.body), "%s", cg_buf_str(&body));
-        last_ready.asked_ms = cg_clock_mono_ms();
-        cg_buf_reset(&body);
+    if (begin_asking()) {
+        ask_backends(req->gw, &body, &ready);
+        keep_answer(&body, ready);
+    } else {
+        ready = last_answer(&body);
     }
-    cg_buf_addstr(&body, last_ready.body);
-    ready = last_ready.ready;
-    pthread_mutex_unlock(&ready_lock);
     return cg_respond_json(req, ready && !req->gw->draining ? 200 : 503, &body);
 }

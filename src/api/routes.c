@@ -104,7 +104,7 @@ void cg_api_write_docs(struct cg_buf *out)
     cg_buf_addstr(out, "<!-- Generated from src/api/routes.c by `src/api/gen_api`; do not edit. -->\n"
                        "# HTTP interface\n\n"
                        "Paths are below `public_url`; they also work below `/artifactory` and at the root. `{ns}` is a\n"
-                       "namespace. A path that exists with another method answers 405 with `Allow`.\n\n"
+                       "namespace. HEAD works wherever GET does. A path that exists with another method answers 405 with `Allow`.\n\n"
                        "| method | path | right asked | what |\n|---|---|---|---|\n");
     for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
         cg_buf_addstr(out, "| ");

@@ -44,7 +44,7 @@ enum cg_err cg_registry_reconfigure(struct cg_registry *reg, const struct cg_con
 void cg_registry_free(struct cg_registry **reg);
 /* Once a second, maintenance: writes download counts, notices other processes' changes (generation "index"). */
 void cg_registry_tick(struct cg_registry *reg);
-/* Database and every namespace's storage can be used. The detail names what cannot. */
+/* Every namespace's storage can be used. The detail is for anybody; the log names the namespace. */
 enum cg_err cg_registry_ping(struct cg_registry *reg, struct cg_error *err) CG_CHECK;
 
 /* config.json of a namespace as served (contract, section 3); auth_required from the policy. Never blocks. */

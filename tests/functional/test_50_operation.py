@@ -6,6 +6,7 @@ import re
 import resource
 import shutil
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -56,7 +57,7 @@ def test_check_names_file_line_and_reason(env):
 def test_health(env):
     assert env.gw.request("GET", "/livez").text == "ok\n"
     ready = env.gw.json("GET", "/readyz")
-    assert ready["storage"] == "ok" and ready["directory"] == "ok"
+    assert ready == {"database": "ok", "storage": "ok", "directory": "ok"}, ready
 
 
 def test_metrics(env):
@@ -246,3 +247,62 @@ def test_a_gateway_without_a_directory_serves_what_is_open_and_logs_nobody_in(en
     assert "directory" in run.stdout + run.stderr, run.stdout + run.stderr
     assert gw.ctl("ldap", "alice", ok=False).returncode == 1
     assert gw.ctl("check").returncode == 0
+
+
+def test_readiness_is_asked_by_one_and_waited_for_by_nobody(env):
+    slapd = env.slapd()
+    gw = env.gateway(slapd, top="workers = 2\n", ldap='connect_timeout = "3s"\noperation_timeout = "3s"\n').start()
+    token = gw.token("alice")
+    assert gw.request("GET", "/readyz").status == 200
+    time.sleep(1.2)  # that answer has aged
+    slapd.stall()
+    try:
+        threads = [threading.Thread(target=gw.request, args=("GET", "/readyz")) for _ in range(12)]
+        for t in threads:
+            t.start()
+        start = time.monotonic()
+        gw.json("GET", "/api/cargo/payments/api/v1/crates?q=x", token=token)
+        assert time.monotonic() - start < 2, "a search waited for readiness"
+        for t in threads:
+            t.join()
+    finally:
+        slapd.go_on()
+
+
+def test_a_proxy_speaks_for_its_clients_and_nobody_else_does(env):
+    gw = env.gateway(env.directory, top='trusted_proxies = ["127.0.0.2/32"]\n')
+    text = open(gw.conf, encoding="utf-8").read().replace('listen = ["127.0.0.1:', 'listen = ["0.0.0.0:')
+    open(gw.conf, "w", encoding="utf-8").write(text)
+    gw.start()
+    headers = {"X-Forwarded-For": "203.0.113.7", "X-Forwarded-Proto": "https"}
+
+    def ask(source, headers):
+        import base64
+        import http.client
+        connection = http.client.HTTPConnection("127.0.0.1", gw.port, source_address=(source, 0))
+        basic = base64.b64encode(b"alice:alicepw").decode()
+        connection.request("PUT", "/api/v1/me/tokens", body=b'{"api_token":{"name":"x"}}',
+                           headers={"Authorization": "Basic " + basic, **headers})
+        status = connection.getresponse().status
+        connection.close()
+        return status, gw.audit("login")[-1]["address"]
+    assert ask("127.0.0.2", headers) == (200, "203.0.113.7")
+    assert ask("127.0.0.2", {**headers, "X-Forwarded-Proto": "http"})[0] == 401  # the client spoke in the clear
+    assert ask("127.0.0.3", headers) == (200, "127.0.0.3")  # not a proxy: its word for others counts for nothing
+
+
+def test_a_unix_socket_serves_a_proxy_on_the_same_machine(env):
+    gw = env.gateway(env.directory)
+    path = os.path.join(gw.folder, "http.sock")
+    text = open(gw.conf, encoding="utf-8").read().replace('listen = [', f'listen = ["unix:{path}", ')
+    open(gw.conf, "w", encoding="utf-8").write(text)
+    gw.start()
+    for _ in range(2):
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(path)
+            s.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            assert s.recv(64).startswith(b"HTTP/1.1 200")
+        gw.kill()  # leaves the socket's file behind
+        gw.start()
+    gw.stop()
+    assert not os.path.exists(path)
