@@ -61,7 +61,7 @@ enum cg_account_state { CG_STATE_AUTO, CG_STATE_PPOLICY, CG_STATE_SHADOW, CG_STA
 enum cg_search_scope { CG_SCOPE_BASE, CG_SCOPE_ONE, CG_SCOPE_SUB };
 enum cg_tls_version { CG_TLS_1_2, CG_TLS_1_3 };
 
-/* reference/ldap.md section 6. Times are milliseconds. */
+/* ldap.md section 6. Times are milliseconds. */
 struct cg_conf_ldap {
     bool present; /* is there an [ldap] section? */
     int directory_type;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
-/* The LDAP driver of directory.h. Settings and practice: shared reference ldap.md sections 2, 4 and 6. */
+/* The LDAP driver of directory.h. Settings and practice: ldap.md (docs/references.md) sections 2 and 4. */
 #ifndef CG_LDAP_LDAP_DIRECTORY_H
 #define CG_LDAP_LDAP_DIRECTORY_H
 
