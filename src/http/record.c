@@ -133,17 +133,20 @@ static void audit(struct cg_request *req, unsigned status)
         write_record(req, req->route->event);
 }
 
-static enum cg_log_level level_of(unsigned status)
+static enum cg_log_level level_of(const struct cg_request *req, unsigned status)
 {
     if (status >= 500)
         return CG_LOG_ERROR;
+    /* cargo's first request to a registry carries no token and is meant to be challenged. */
+    if (status == 401 && req->cred.kind == CG_CRED_NONE)
+        return CG_LOG_DEBUG;
     return status >= 400 && status != 404 ? CG_LOG_INFO : CG_LOG_DEBUG;
 }
 
 /* Path without query, and never a header: neither can carry a secret into the log. */
 static void log_line(const struct cg_request *req, unsigned status, int64_t us, bool sent)
 {
-    enum cg_log_level level = level_of(status);
+    enum cg_log_level level = level_of(req, status);
     const char *path = req->path ? req->path : req->target, *gone = sent ? "" : " (the client went away)";
     char shown[PATH_SHOWN], method[32], actor[128];
 
