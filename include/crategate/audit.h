@@ -30,6 +30,12 @@
     X(OWNER_REMOVE, "owner-remove", 1, "owners were removed from a crate")    \
     X(TOKEN_CREATE, "token-create", 1, "a token was made")                    \
     X(TOKEN_REVOKE, "token-revoke", 1, "a token was revoked")                 \
+    X(TOKEN_SUSPEND, "token-suspend", 0, "the tokens of somebody who is gone or disabled were suspended") \
+    X(TOKEN_RESUME, "token-resume", 0, "they work again, because the directory has the person again") \
+    X(TOKEN_PURGE, "token-purge", 0, "tokens suspended for long were deleted") \
+    X(SWEEP, "sweep", 0, "a round over all token owners ended, or was given up because it found too many gone") \
+    X(TEAM_APPEAR, "team-appear", 0, "a group of the directory became a namespace") \
+    X(TEAM_VANISH, "team-vanish", 0, "a team's group is gone, and its namespace with it; its crates stay on disk") \
     X(CRATE_DELETE, "crate-delete", 1, "a crate or version was deleted by an administrator") \
     X(REPAIR, "repair", 1, "an administrator had derived data made anew and orphans removed")  \
     X(START, "start", 0, "the daemon started")                                \

@@ -15,7 +15,7 @@
  *   DENIED           find, revalidate: the entry is there but must not be used (disabled, expired...)
  *   CONFLICT         resolve_group: more than one entry bears the name; the detail names them.
  *                    find: more than one person matches the name
- *   INVALID          canonical_dn: not a DN
+ *   INVALID          canonical_dn: not a DN. probe: the server lacks what the settings ask of it
  *   UNAVAILABLE      nobody answered in time, a limit was hit, an answer was partial or malformed
  */
 #ifndef CRATEGATE_DIRECTORY_H
@@ -26,6 +26,9 @@
 
 struct cg_secret;
 struct cg_directory;
+
+/* A group; both strings are valid during the call only. Non-OK stops and is returned. */
+typedef enum cg_err (*cg_directory_group_visit)(void *cls, const char *canonical_dn, const char *name);
 
 /* One step of a diagnosis, in plain words. `ok` false: the step failed. */
 typedef void (*cg_directory_report)(void *cls, int ok, const char *step, const char *text);
@@ -45,6 +48,16 @@ struct cg_directory_ops {
     /* Common name of a group under group_base -> its canonical DN. Caller frees *dn_out. */
     enum cg_err (*resolve_group)(struct cg_directory *dir, const char *name, char **dn_out,
                                  struct cg_error *err) CG_CHECK;
+    /* Every group under group_base that matches an RFC 4515 filter; complete, or UNAVAILABLE after some visits: a caller
+     * must not act before it has OK. INVALID for a bad filter. */
+    enum cg_err (*each_group)(struct cg_directory *dir, const char *filter, cg_directory_group_visit visit, void *cls,
+                              struct cg_error *err) CG_CHECK;
+    /* Is there, directly or through groups in it, anybody in this group (a canonical DN) whose account may be used?
+     * ABSENT: no such group, or nobody. */
+    enum cg_err (*group_alive)(struct cg_directory *dir, const char *dn, struct cg_error *err) CG_CHECK;
+    /* Can the server do what the settings ask of it (the matching rule of nested groups, tokenGroups)? For the start;
+     * nothing relies on it: what turns out later to be missing makes groups UNAVAILABLE. */
+    enum cg_err (*probe)(struct cg_directory *dir, struct cg_error *err) CG_CHECK;
     /* Pure: no network, any thread. Caller frees *dn_out. */
     enum cg_err (*canonical_dn)(struct cg_directory *dir, const char *dn, char **dn_out, struct cg_error *err) CG_CHECK;
     /* Is a server there and does it accept our service identity? Never binds a person. */

@@ -26,6 +26,8 @@ struct cg_identity *cg_identity_new(enum cg_identity_kind kind, const char *id, 
                                     const char *display_name);
 /* Before sealing only. `dn` is canonical, `name` the group's common name. Duplicates are dropped at sealing. */
 void cg_identity_add_group(struct cg_identity *who, const char *dn, const char *name);
+/* Before sealing only; NULL: none. For people to read, never to decide anything by. */
+void cg_identity_set_mail(struct cg_identity *who, const char *mail);
 /* Sorts the groups; from now on immutable. Must be called before sharing or asking. */
 void cg_identity_seal(struct cg_identity *who);
 
@@ -38,6 +40,7 @@ const char *cg_identity_id(const struct cg_identity *who);   /* "" for anonymous
 const char *cg_identity_name(const struct cg_identity *who); /* "anonymous" for anonymous */
 const char *cg_identity_dn(const struct cg_identity *who);   /* canonical; "" when there is none */
 const char *cg_identity_display_name(const struct cg_identity *who);
+const char *cg_identity_mail(const struct cg_identity *who); /* "" when there is none */
 size_t cg_identity_group_count(const struct cg_identity *who);
 const char *cg_identity_group_dn(const struct cg_identity *who, size_t i);
 const char *cg_identity_group_name(const struct cg_identity *who, size_t i);

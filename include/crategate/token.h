@@ -50,6 +50,7 @@ struct cg_token {
     unsigned actions;  /* set of enum cg_action; CG_ACTION_ALL when not narrowed */
     char **crates;     /* NULL-terminated patterns, folded ("pay-*"); NULL: every crate */
     char **namespaces; /* NULL-terminated names; NULL: every namespace */
+    char *group;       /* service tokens: canonical DN of the group that owns it; NULL: nobody's */
     char **grants;     /* service tokens: NULL-terminated "NAMESPACE:ROLE", role read | publish | admin; else NULL */
 };
 

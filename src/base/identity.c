@@ -20,6 +20,7 @@ struct cg_identity {
     char *name;
     char *dn;
     char *display_name;
+    char *mail;
     struct group *groups; /* sorted by dn once sealed */
     size_t group_count;
     size_t group_room;
@@ -35,6 +36,7 @@ struct cg_identity *cg_identity_new(enum cg_identity_kind kind, const char *id, 
     who->name = cg_strdup(name ? name : kind == CG_IDENTITY_ANONYMOUS ? "anonymous" : "");
     who->dn = cg_strdup(dn);
     who->display_name = cg_strdup(display_name);
+    who->mail = cg_strdup("");
     return who;
 }
 
@@ -94,6 +96,7 @@ void cg_identity_unref(struct cg_identity **who)
     free(w->name);
     free(w->dn);
     free(w->display_name);
+    free(w->mail);
     free(w);
 }
 
@@ -115,6 +118,18 @@ const char *cg_identity_name(const struct cg_identity *who)
 const char *cg_identity_dn(const struct cg_identity *who)
 {
     return who->dn;
+}
+
+void cg_identity_set_mail(struct cg_identity *who, const char *mail)
+{
+    CG_ASSERT(!who->sealed);
+    free(who->mail);
+    who->mail = cg_strdup(mail ? mail : "");
+}
+
+const char *cg_identity_mail(const struct cg_identity *who)
+{
+    return who->mail;
 }
 
 const char *cg_identity_display_name(const struct cg_identity *who)

@@ -35,6 +35,7 @@ void cg_token_unref(struct cg_token **token)
     free(t->owner_name);
     cg_strlist_free(&t->crates);
     cg_strlist_free(&t->namespaces);
+    free(t->group);
     cg_strlist_free(&t->grants);
     free(t);
 }

@@ -25,12 +25,14 @@ static void conf_free(struct cg_conf *conf)
     for (size_t i = 0; i < conf->namespace_count; i++) {
         free_members("namespace.*", &conf->namespaces[i]);
         free(conf->namespaces[i].name);
+        free(conf->namespaces[i].team_dn);
     }
     free(conf->namespaces);
     free_members("", conf);
     free_members("log", conf);
     free_members("audit", conf);
     free_members("ldap", conf);
+    free_members("teams", conf);
     cg_secret_free(&conf->ldap.bind_password);
     free(conf->file);
     free(conf);
@@ -92,6 +94,11 @@ enum cg_err cg_conf_load(const char *path, struct cg_conf **conf_out, struct cg_
     }
     cg_buf_free(&text);
     return rc;
+}
+
+bool cg_conf_has_directory(const struct cg_conf *conf)
+{
+    return conf->ldap.present && conf->ldap.enabled;
 }
 
 const struct cg_conf_namespace *cg_conf_namespace(const struct cg_conf *conf, const char *name)

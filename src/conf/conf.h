@@ -49,6 +49,21 @@ struct cg_conf_namespace {
     char **prefixes;           /* NULL-terminated or NULL, as written */
     char **required_fields;    /* "description", "license", ... */
     char **allowed_registries; /* index URLs that dependencies may name */
+    char *team_dn; /* of a namespace made by [teams]: the group's canonical DN; else NULL */
+};
+
+/* [teams]: what the namespace of each team is made of. {team} in the texts stands for the team's name. */
+struct cg_conf_teams {
+    bool present;
+    char *group_filter; /* below ldap.group_base */
+    char *name_prefix;  /* taken off the group's name */
+    struct cg_conf_namespace like; /* type, storage, grants ... as written; name NULL */
+};
+
+/* A group of the directory that [teams] makes a namespace of. */
+struct cg_conf_team {
+    const char *group; /* common name: "rust-billing" */
+    const char *dn;    /* canonical */
 };
 
 enum cg_conf_type { CG_TYPE_LOCAL };
@@ -56,21 +71,36 @@ enum cg_conf_storage { CG_STORAGE_FILESYSTEM };
 enum cg_directory_type { CG_DIR_OPENLDAP, CG_DIR_AD, CG_DIR_389DS, CG_DIR_POSIX };
 enum cg_start_tls { CG_START_TLS_REQUIRED, CG_START_TLS_NEVER };
 enum cg_basic_auth { CG_BASIC_OFF, CG_BASIC_LOGIN, CG_BASIC_EVERYWHERE };
-enum cg_nested_groups { CG_NESTED_OFF, CG_NESTED_RECURSIVE };
-enum cg_account_state { CG_STATE_AUTO, CG_STATE_PPOLICY, CG_STATE_SHADOW, CG_STATE_NONE };
+enum cg_bind_method { CG_BIND_SIMPLE, CG_BIND_EXTERNAL, CG_BIND_ANONYMOUS };
+enum cg_group_source { CG_GROUPS_SEARCH, CG_GROUPS_MEMBER_OF, CG_GROUPS_TOKEN_GROUPS, CG_GROUPS_NONE };
+enum cg_nested_groups { CG_NESTED_OFF, CG_NESTED_RECURSIVE, CG_NESTED_IN_CHAIN };
+enum cg_account_state {
+    CG_STATE_AUTO,
+    CG_STATE_AD,
+    CG_STATE_PPOLICY,
+    CG_STATE_389DS,
+    CG_STATE_SHADOW,
+    CG_STATE_NONE
+};
+enum cg_dereference { CG_DEREF_NEVER, CG_DEREF_SEARCHING, CG_DEREF_FINDING, CG_DEREF_ALWAYS };
 enum cg_search_scope { CG_SCOPE_BASE, CG_SCOPE_ONE, CG_SCOPE_SUB };
 enum cg_tls_version { CG_TLS_1_2, CG_TLS_1_3 };
 
 /* ldap.md section 6. Times are milliseconds. */
 struct cg_conf_ldap {
-    bool present; /* is there an [ldap] section? */
+    bool present; /* is there an [ldap] section? See cg_conf_has_directory. */
+    bool enabled;
     int directory_type;
     char **uri;
     int start_tls;
     bool allow_plaintext;
     char *tls_ca_file;
+    char *tls_cert_file, *tls_key_file; /* both or neither; for bind_method external */
     int tls_min_version;
-    char *bind_dn;
+    char *tls_ciphers; /* the TLS library's own syntax, "": its choice */
+    int bind_method;
+    bool allow_anonymous_search;
+    char *bind_dn; /* "" unless bind_method is simple */
     char *bind_password_file;
     struct cg_secret bind_password; /* read from the file at load */
     int64_t connect_timeout, operation_timeout, login_timeout, server_retry_after;
@@ -79,11 +109,18 @@ struct cg_conf_ldap {
     char **search_base;
     int search_scope;
     char *search_filter; /* {username} */
+    char *user_dn_template; /* {username}; "": people are searched for */
     char *username_attribute;
+    char *username_pattern; /* PCRE2 */
     char *id_attribute;
     char *display_name_attribute;
+    char *mail_attribute; /* "": none */
     int account_state;
     char *account_filter;
+    bool locked_by_failures_blocks_tokens;
+    int dereference_aliases;
+    unsigned page_size; /* 0: no paging */
+    int group_source;
     char **group_base;
     char *group_filter; /* {dn}, {username} */
     char *group_name_attribute;
@@ -92,11 +129,15 @@ struct cg_conf_ldap {
     unsigned max_groups;
     char *required_group; /* DN */
     int64_t revalidate_interval, stale_if_error_read, stale_if_error_write;
+    int64_t sync_interval;     /* 0: no sweeps */
+    double max_sweep_fraction; /* 0..1 */
+    int64_t purge_after;       /* suspended tokens are deleted then */
     int basic_auth;
     int64_t auth_cache_ttl, negative_cache_ttl;
     unsigned max_failures_per_user;    /* per failure_window */
     unsigned max_failures_per_address; /* per minute */
     int64_t failure_window;
+    unsigned max_logins_per_second; /* that reach the directory, of all people together; 0: no limit */
 };
 
 struct cg_conf {
@@ -116,11 +157,13 @@ struct cg_conf {
     int64_t shutdown_timeout;
     unsigned max_token_days;
     unsigned default_token_days;
+    unsigned unused_token_days; /* 0: never */
     int log_level;  /* enum cg_log_level */
     int log_format; /* enum cg_log_format */
     char *audit_file;
     bool audit_required;
     struct cg_conf_ldap ldap;
+    struct cg_conf_teams teams;
     struct cg_conf_namespace *namespaces;
     size_t namespace_count;
 };
@@ -142,6 +185,8 @@ void cg_conf_write_sample(struct cg_buf *out);
 void cg_conf_write_docs(struct cg_buf *out);
 void cg_conf_write_man(struct cg_buf *out);
 
+/* Is there a directory to ask: an [ldap] section that is enabled? */
+bool cg_conf_has_directory(const struct cg_conf *conf);
 /* The namespace of that name, NULL when there is none. */
 const struct cg_conf_namespace *cg_conf_namespace(const struct cg_conf *conf, const char *name);
 /* Keys that differ between two snapshots and only take effect at a restart (listen, state_dir, workers...), one a line.*/

@@ -20,7 +20,7 @@ void cg_conf_describe_type(const struct cg_conf_key *key, struct cg_buf *out)
     static const char *const names[] = {
         [CG_KIND_STRING] = "string",       [CG_KIND_STRINGS] = "list of strings", [CG_KIND_BOOL] = "true or false",
         [CG_KIND_UINT] = "whole number",   [CG_KIND_DURATION] = "time",           [CG_KIND_SIZE] = "size",
-        [CG_KIND_ENUM] = "one of several", [CG_KIND_GRANTS] = "list of grants",
+        [CG_KIND_ENUM] = "one of several", [CG_KIND_GRANTS] = "list of grants",   [CG_KIND_FRACTION] = "number",
     };
 
     cg_buf_addstr(out, names[key->kind]);
@@ -59,6 +59,8 @@ void cg_conf_describe_range(const struct cg_conf_key *key, struct cg_buf *out)
 {
     if (key->kind == CG_KIND_ENUM) {
         describe_words(key, out);
+    } else if (key->kind == CG_KIND_FRACTION) {
+        cg_buf_addstr(out, "0 to 1");
     } else if (key->max) {
         describe_number(key, key->min, out);
         cg_buf_addstr(out, " to ");

@@ -27,6 +27,8 @@ void cg_conf_dump(const struct cg_conf *conf, struct cg_buf *out)
     dump_section("audit", NULL, conf, out);
     if (conf->ldap.present)
         dump_section("ldap", NULL, conf, out);
+    if (conf->teams.present)
+        dump_section("teams", NULL, conf, out);
     for (size_t i = 0; i < conf->namespace_count; i++)
         dump_section("namespace.*", conf->namespaces[i].name, &conf->namespaces[i], out);
 }

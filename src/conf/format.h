@@ -27,6 +27,9 @@ enum cg_err cg_conf_check_search_filter(const char *value, struct cg_error *err)
 enum cg_err cg_conf_check_group_filter(const char *value, struct cg_error *err) CG_CHECK;
 enum cg_err cg_conf_check_account_filter(const char *value, struct cg_error *err) CG_CHECK;
 enum cg_err cg_conf_check_attribute(const char *value, struct cg_error *err) CG_CHECK;
+enum cg_err cg_conf_check_optional_attribute(const char *value, struct cg_error *err) CG_CHECK;
+/* "" or a DN with {username} in it. */
+enum cg_err cg_conf_check_user_dn_template(const char *value, struct cg_error *err) CG_CHECK;
 
 /* Paths and names (format_name.c). */
 enum cg_err cg_conf_check_path(const char *value, struct cg_error *err) CG_CHECK; /* absolute, or empty */

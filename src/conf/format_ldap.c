@@ -40,6 +40,11 @@ enum cg_err cg_conf_check_attribute(const char *value, struct cg_error *err)
     return CG_OK;
 }
 
+enum cg_err cg_conf_check_optional_attribute(const char *value, struct cg_error *err)
+{
+    return *value ? cg_conf_check_attribute(value, err) : CG_OK;
+}
+
 /* The length of one TYPE=VALUE, up to an unescaped ',' or '+' or the end; 0 when it is none. */
 static size_t ava_length(const char *text)
 {
@@ -142,6 +147,19 @@ enum cg_err cg_conf_check_search_filter(const char *value, struct cg_error *err)
 
     if (rc == CG_OK && !seen)
         return cg_error_set(err, CG_ERR_INVALID, "the filter must contain {username}, else it finds everybody");
+    return rc;
+}
+
+enum cg_err cg_conf_check_user_dn_template(const char *value, struct cg_error *err)
+{
+    static const char *const allowed[] = {"{username}", NULL};
+    unsigned seen = 0;
+    enum cg_err rc = *value ? cg_conf_check_dn(value, err) : CG_OK;
+
+    if (rc == CG_OK)
+        rc = check_placeholders(value, allowed, &seen, err);
+    if (rc == CG_OK && *value && !seen)
+        return cg_error_set(err, CG_ERR_INVALID, "the DN must contain {username}, else everybody is one person");
     return rc;
 }
 

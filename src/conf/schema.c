@@ -15,6 +15,7 @@
 
 #define MAIN(key, member) .name = (key), .field = #member, .offset = offsetof(struct cg_conf, member)
 #define SPACE(key, member) .name = (key), .field = #member, .offset = offsetof(struct cg_conf_namespace, member)
+#define TEAMS(key, member) .name = (key), .field = "teams." #member, .offset = offsetof(struct cg_conf, teams.member)
 #define RANGE(from, to) .min = (from), .max = (to)
 
 /* Words stand in the order of their enums in conf.h and log.h. */
@@ -24,8 +25,11 @@ static const char *const directory_types[] = {"openldap", "ad", "389ds", "posix"
 static const char *const start_tls_words[] = {"required", "never", NULL};
 static const char *const tls_versions[] = {"1.2", "1.3", NULL};
 static const char *const scopes[] = {"base", "one", "sub", NULL};
-static const char *const account_states[] = {"auto", "ppolicy", "shadow", "none", NULL};
-static const char *const nested_words[] = {"off", "recursive", NULL};
+static const char *const account_states[] = {"auto", "ad", "ppolicy", "389ds", "shadow", "none", NULL};
+static const char *const bind_methods[] = {"simple", "external", "anonymous", NULL};
+static const char *const dereference_words[] = {"never", "searching", "finding", "always", NULL};
+static const char *const group_sources[] = {"search", "member_of", "token_groups", "none", NULL};
+static const char *const nested_words[] = {"off", "recursive", "in_chain", NULL};
 static const char *const basic_words[] = {"off", "login", "everywhere", NULL};
 static const char *const namespace_types[] = {"local", NULL};
 static const char *const storages[] = {"filesystem", NULL};
@@ -50,6 +54,12 @@ const struct cg_conf_section cg_conf_sections[] = {
      "\"authenticated\" (whoever logs in) or \"anonymous\" (reading only). admin implies publish, publish implies "
      "read.",
      "[namespace.demo]"},
+    {"teams", "Teams",
+     "One namespace for each group of the directory that a filter finds, without listing them here. It appears when the "
+     "group does, with a name made of the group's; when the group is gone, so is the namespace, but its crates stay on "
+     "disk. In grants and prefixes {team} stands for the name. A namespace with a section of its own comes before a "
+     "team's.",
+     "#[teams]"},
 };
 const size_t cg_conf_section_count = sizeof(cg_conf_sections) / sizeof(cg_conf_sections[0]);
 
@@ -98,6 +108,8 @@ const struct cg_conf_key cg_conf_keys[] = {
      .doc = "The longest life, in days, that anybody may ask for a token."},
     {MAIN("default_token_days", default_token_days), .kind = CG_KIND_UINT, .def = "90", RANGE(1, 3650),
      .doc = "The life of a token for which none was asked. Left out, it is 90 days or max_token_days if that is less."},
+    {MAIN("unused_token_days", unused_token_days), .kind = CG_KIND_UINT, .def = "90", RANGE(0, 3650),
+     .doc = "A token that nobody used for so many days stops working, whatever its expiry. 0: never."},
 
     {MAIN("log.level", log_level), .kind = CG_KIND_ENUM, .def = "\"info\"", .words = log_levels,
      .doc = "How much is logged."},
@@ -111,9 +123,13 @@ const struct cg_conf_key cg_conf_keys[] = {
     {MAIN("audit.required", audit_required), .kind = CG_KIND_BOOL, .def = "true",
      .doc = "Refuse a change (with status 503) when it cannot be recorded."},
 
+    {MAIN("ldap.enabled", ldap.enabled), .kind = CG_KIND_BOOL, .def = "true",
+     .doc = "false: as if the section were not there. Nobody can log in, and people's tokens stop."},
     {MAIN("ldap.directory_type", ldap.directory_type), .kind = CG_KIND_ENUM, .def = "\"openldap\"",
      .words = directory_types,
-     .doc = "Chooses the defaults of search_filter, username_attribute and id_attribute; each can be overridden."},
+     .doc = "Chooses the defaults of search_filter, username_attribute, id_attribute, group_source, group_filter and "
+            "nested_groups for OpenLDAP (rfc2307bis), Active Directory, 389 Directory Server (FreeIPA) or plain POSIX "
+            "accounts (rfc2307); each can be overridden."},
     {MAIN("ldap.uri", ldap.uri), .kind = CG_KIND_STRINGS, .flags = CG_KEY_REQUIRED, .what = "URIs",
      .check = cg_conf_check_ldap_uri,
      .doc = "The servers, tried in this order: ldaps://, ldap:// (with StartTLS) or ldapi:// (a local socket).",
@@ -127,16 +143,36 @@ const struct cg_conf_key cg_conf_keys[] = {
      .check = cg_conf_check_path,
      .doc = "Certificates (PEM) of the authorities that may have signed the servers' certificates. \"\": the system's.",
      .example = "\"/etc/crategate/corp-ca.pem\""},
+    {MAIN("ldap.tls_cert_file", ldap.tls_cert_file), .kind = CG_KIND_STRING, .def = "\"\"", .what = "absolute path",
+     .check = cg_conf_check_path,
+     .doc = "The gateway's own certificate (PEM), which it shows to the servers; needs tls_key_file.",
+     .example = "\"/etc/crategate/ldap-client.pem\""},
+    {MAIN("ldap.tls_key_file", ldap.tls_key_file), .kind = CG_KIND_STRING, .def = "\"\"",
+     .what = "absolute path of a secret", .check = cg_conf_check_path,
+     .doc = "The key of that certificate (PEM, without a passphrase), mode 0600 or 0400.",
+     .example = "\"/etc/crategate/ldap-client.key\""},
     {MAIN("ldap.tls_min_version", ldap.tls_min_version), .kind = CG_KIND_ENUM, .def = "\"1.2\"", .words = tls_versions,
      .doc = "The oldest version of TLS that a server may speak."},
-    {MAIN("ldap.bind_dn", ldap.bind_dn), .kind = CG_KIND_STRING, .flags = CG_KEY_REQUIRED, .what = "DN",
-     .check = cg_conf_check_dn,
+    {MAIN("ldap.tls_ciphers", ldap.tls_ciphers), .kind = CG_KIND_STRING, .def = "\"\"",
+     .what = "ciphers as libldap's TLS library writes them",
+     .doc = "Narrows the ciphers: behind the version rule with GnuTLS (a priority string such as \"-CIPHER-ALL:"
+            "+AES-256-GCM\"), by itself with OpenSSL (a cipher list such as \"ECDHE+AESGCM\"). \"\": the library's "
+            "choice."},
+    {MAIN("ldap.bind_method", ldap.bind_method), .kind = CG_KIND_ENUM, .def = "\"simple\"", .words = bind_methods,
+     .doc = "How the gateway itself logs in to search: with bind_dn and its password, by its client certificate (SASL "
+            "EXTERNAL; over ldapi:// by its user id), or not at all."},
+    {MAIN("ldap.allow_anonymous_search", ldap.allow_anonymous_search), .kind = CG_KIND_BOOL, .def = "false",
+     .doc = "Confirms that bind_method = \"anonymous\" is meant."},
+    {MAIN("ldap.bind_dn", ldap.bind_dn), .kind = CG_KIND_STRING, .def = "\"\"", .what = "DN",
+     .check = cg_conf_check_optional_dn,
      .doc = "The service account that searches for people and groups. It needs to read them and, for the states of "
-            "accounts, may need the right to compare userPassword (docs/operations.md).",
+            "accounts, may need the right to compare userPassword (docs/operations.md). Required by bind_method = "
+            "\"simple\".",
      .example = "\"cn=crategate,ou=services,dc=corp,dc=example\""},
-    {MAIN("ldap.bind_password_file", ldap.bind_password_file), .kind = CG_KIND_STRING, .flags = CG_KEY_REQUIRED,
+    {MAIN("ldap.bind_password_file", ldap.bind_password_file), .kind = CG_KIND_STRING, .def = "\"\"",
      .what = "absolute path of a secret", .check = cg_conf_check_path,
-     .doc = "The file with its password, mode 0600 or 0400; one line end at its end does not count.",
+     .doc = "The file with its password, mode 0600 or 0400; one line end at its end does not count. It is read again "
+            "when the directory refuses the password.",
      .example = "\"/etc/crategate/ldap.secret\""},
     {MAIN("ldap.connect_timeout", ldap.connect_timeout), .kind = CG_KIND_DURATION, .def = "\"3s\"", RANGE(100, MINUTE),
      .doc = "Time for connecting to one server, TLS included."},
@@ -164,9 +200,17 @@ const struct cg_conf_key cg_conf_keys[] = {
                  [CG_DIR_POSIX] = "\"(&(objectClass=posixAccount)(uid={username}))\""},
      .what = "filter", .check = cg_conf_check_search_filter,
      .doc = "Finds the entry of a person; {username} is what was typed, escaped."},
+    {MAIN("ldap.user_dn_template", ldap.user_dn_template), .kind = CG_KIND_STRING, .def = "\"\"",
+     .what = "DN with {username}", .check = cg_conf_check_user_dn_template,
+     .doc = "Makes the DN of a person from what was typed, escaped, instead of searching for it. search_filter must "
+            "not be given then.",
+     .example = "\"uid={username},ou=people,dc=corp,dc=example\""},
     {MAIN("ldap.username_attribute", ldap.username_attribute), .kind = CG_KIND_STRING, .flags = CG_KEY_NONEMPTY,
      .def = "\"uid\"", .presets = {[CG_DIR_AD] = "\"sAMAccountName\""}, .what = "attribute",
      .check = cg_conf_check_attribute, .doc = "Its value in the directory becomes the name, not what was typed."},
+    {MAIN("ldap.username_pattern", ldap.username_pattern), .kind = CG_KIND_STRING, .flags = CG_KEY_NONEMPTY,
+     .def = "\"^[^\\\\x00-\\\\x1f]{1,128}$\"", .what = "regular expression",
+     .doc = "What is typed as a name must match (PCRE2), else the directory is not asked."},
     {MAIN("ldap.id_attribute", ldap.id_attribute), .kind = CG_KIND_STRING, .flags = CG_KEY_NONEMPTY,
      .def = "\"entryUUID\"", .presets = {[CG_DIR_AD] = "\"objectGUID\"", [CG_DIR_389DS] = "\"nsUniqueId\""},
      .what = "attribute", .check = cg_conf_check_attribute,
@@ -175,25 +219,45 @@ const struct cg_conf_key cg_conf_keys[] = {
     {MAIN("ldap.display_name_attribute", ldap.display_name_attribute), .kind = CG_KIND_STRING, .flags = CG_KEY_NONEMPTY,
      .def = "\"displayName\"", .what = "attribute", .check = cg_conf_check_attribute,
      .doc = "Shown to people, never used to decide anything."},
+    {MAIN("ldap.mail_attribute", ldap.mail_attribute), .kind = CG_KIND_STRING, .def = "\"mail\"", .what = "attribute",
+     .check = cg_conf_check_optional_attribute, .doc = "The same. \"\": none."},
     {MAIN("ldap.account_state", ldap.account_state), .kind = CG_KIND_ENUM, .def = "\"auto\"", .words = account_states,
-     .doc = "How locked, disabled and expired accounts are recognised: by password policy (and the account usability "
-            "control), by shadow attributes, by all that is there, or not at all."},
+     .doc = "How locked, disabled and expired accounts are recognised: by Active Directory's attributes, by password "
+            "policy (and the account usability control), by 389 Directory Server's attributes, by shadow attributes, "
+            "by all that is there, or not at all."},
     {MAIN("ldap.account_filter", ldap.account_filter), .kind = CG_KIND_STRING, .def = "\"\"", .what = "filter",
      .check = cg_conf_check_account_filter,
      .doc = "A further filter that an entry must match at every login and every renewed look.",
      .example = "\"(employeeType=staff)\""},
+    {MAIN("ldap.locked_by_failures_blocks_tokens", ldap.locked_by_failures_blocks_tokens), .kind = CG_KIND_BOOL,
+     .def = "false",
+     .doc = "An account that the directory locked after wrong passwords cannot log in. true: its tokens stop too, "
+            "with which any stranger can stop a build farm."},
+    {MAIN("ldap.dereference_aliases", ldap.dereference_aliases), .kind = CG_KIND_ENUM, .def = "\"never\"",
+     .words = dereference_words, .doc = "Whether searches follow alias entries."},
+    {MAIN("ldap.page_size", ldap.page_size), .kind = CG_KIND_UINT, .def = "500", RANGE(0, 10000),
+     .doc = "Entries asked for at a time in searches that may find many. 0: without paging."},
+    {MAIN("ldap.group_source", ldap.group_source), .kind = CG_KIND_ENUM, .def = "\"search\"",
+     .presets = {[CG_DIR_389DS] = "\"member_of\""}, .words = group_sources,
+     .doc = "Where a person's groups come from: a search with group_filter; the attribute memberOf of the entry, "
+            "which must then list all groups that count; Active Directory's tokenGroups (security groups, nested ones "
+            "and the primary one included); or nowhere."},
     {MAIN("ldap.group_base", ldap.group_base), .kind = CG_KIND_STRINGS, .def = "[]", .what = "DNs",
      .check = cg_conf_check_dn, .doc = "Where groups are; needed for grants to groups.",
      .example = "[\"ou=groups,dc=corp,dc=example\"]"},
     {MAIN("ldap.group_filter", ldap.group_filter), .kind = CG_KIND_STRING, .flags = CG_KEY_NONEMPTY,
-     .def = "\"(|(member={dn})(uniqueMember={dn})(memberUid={username}))\"", .what = "filter",
+     .def = "\"(|(member={dn})(uniqueMember={dn})(memberUid={username}))\"",
+     .presets = {[CG_DIR_AD] = "\"(&(objectClass=group)(member={dn}))\"", [CG_DIR_POSIX] = "\"(memberUid={username})\""},
+     .what = "filter",
      .check = cg_conf_check_group_filter,
      .doc = "Finds the groups of a person: {dn} and {username} are those of the entry, escaped."},
     {MAIN("ldap.group_name_attribute", ldap.group_name_attribute), .kind = CG_KIND_STRING, .flags = CG_KEY_NONEMPTY,
      .def = "\"cn\"", .what = "attribute", .check = cg_conf_check_attribute,
      .doc = "The name of a group in \"group:NAME\"."},
     {MAIN("ldap.nested_groups", ldap.nested_groups), .kind = CG_KIND_ENUM, .def = "\"recursive\"",
-     .words = nested_words, .doc = "Groups within groups: followed upwards (cycles are recognised), or not."},
+     .presets = {[CG_DIR_AD] = "\"in_chain\"", [CG_DIR_POSIX] = "\"off\""}, .words = nested_words,
+     .doc = "Groups within groups: followed upwards (cycles are recognised), found by the server (Active Directory's "
+            "matching rule, which is tried out at start), or not looked at."},
     {MAIN("ldap.nested_depth", ldap.nested_depth), .kind = CG_KIND_UINT, .def = "10", RANGE(1, 100),
      .doc = "How far up."},
     {MAIN("ldap.max_groups", ldap.max_groups), .kind = CG_KIND_UINT, .def = "1000", RANGE(1, 100000),
@@ -227,6 +291,10 @@ const struct cg_conf_key cg_conf_keys[] = {
      RANGE(1, 100000), .doc = "Wrong passwords from one address within a minute."},
     {MAIN("ldap.failure_window", ldap.failure_window), .kind = CG_KIND_DURATION, .def = "\"15m\"", RANGE(SECOND, DAY),
      .doc = "See max_failures_per_user."},
+    {MAIN("ldap.max_logins_per_second", ldap.max_logins_per_second), .kind = CG_KIND_UINT, .def = "100",
+     RANGE(0, 100000),
+     .doc = "Password logins that reach the directory in a second, of all people together; more are answered 429. 0: "
+            "no limit."},
 
     {SPACE("namespace.*.type", type), .kind = CG_KIND_ENUM, .def = "\"local\"", .words = namespace_types,
      .doc = "Artifactory's classes of repositories; this version has local ones."},
@@ -252,5 +320,26 @@ const struct cg_conf_key cg_conf_keys[] = {
      .what = "index URLs", .check = cg_conf_check_index_url,
      .doc = "Other registries that crates here may depend on, besides this gateway and crates.io.",
      .example = "[\"sparse+https://crates.partner.example/index/\"]"},
+
+    {TEAMS("teams.group_filter", group_filter), .kind = CG_KIND_STRING, .flags = CG_KEY_REQUIRED, .what = "filter",
+     .check = cg_conf_check_account_filter, .doc = "Finds the groups of the teams below ldap.group_base.",
+     .example = "\"(cn=rust-*)\""},
+    {TEAMS("teams.name_prefix", name_prefix), .kind = CG_KIND_STRING, .def = "\"\"", .what = "beginning of names",
+     .doc = "Taken off the group's common name to make the name of the namespace: rust-billing becomes billing.",
+     .example = "\"rust-\""},
+    {TEAMS("teams.storage", like.storage), .kind = CG_KIND_ENUM, .def = "\"filesystem\"", .words = storages,
+     .doc = "As in a namespace."},
+    {TEAMS("teams.read", like.read), .kind = CG_KIND_GRANTS, .def = "[]", .doc = "As in a namespace.",
+     .example = "[\"group:rust-{team}\"]"},
+    {TEAMS("teams.publish", like.publish), .kind = CG_KIND_GRANTS, .def = "[]", .doc = "As in a namespace.",
+     .example = "[\"group:rust-{team}\"]"},
+    {TEAMS("teams.admin", like.admin), .kind = CG_KIND_GRANTS, .def = "[]", .doc = "As in a namespace.",
+     .example = "[\"group:rust-{team}-leads\"]"},
+    {TEAMS("teams.prefixes", like.prefixes), .kind = CG_KIND_STRINGS, .def = "[]", .what = "beginnings of names",
+     .doc = "As in a namespace.", .example = "[\"{team}-\"]"},
+    {TEAMS("teams.required_fields", like.required_fields), .kind = CG_KIND_STRINGS, .def = "[]",
+     .what = "fields of Cargo.toml", .check = cg_conf_check_required_field, .doc = "As in a namespace."},
+    {TEAMS("teams.allowed_registries", like.allowed_registries), .kind = CG_KIND_STRINGS, .def = "[]",
+     .what = "index URLs", .check = cg_conf_check_index_url, .doc = "As in a namespace."},
 };
 const size_t cg_conf_key_count = sizeof(cg_conf_keys) / sizeof(cg_conf_keys[0]);

@@ -20,6 +20,7 @@ enum cg_conf_kind {
     CG_KIND_STRINGS,  /* char **, NULL-terminated, never NULL itself */
     CG_KIND_BOOL,     /* bool */
     CG_KIND_UINT,     /* unsigned */
+    CG_KIND_FRACTION, /* double, 0 to 1 */
     CG_KIND_DURATION, /* int64_t, milliseconds; a string with a unit in TOML */
     CG_KIND_SIZE,     /* uint64_t, bytes; a string with a unit in TOML */
     CG_KIND_ENUM,     /* int, index into `words` */

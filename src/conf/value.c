@@ -124,6 +124,16 @@ static enum cg_err set_uint(const struct cg_conf_key *key, const json_t *value, 
     return CG_OK;
 }
 
+static enum cg_err set_fraction(const json_t *value, double *out, struct cg_error *err)
+{
+    double number = json_number_value(value);
+
+    if (!json_is_number(value) || number < 0 || number > 1)
+        return cg_error_set(err, CG_ERR_INVALID, "must be a number from 0 to 1, without quotes");
+    *out = number;
+    return CG_OK;
+}
+
 static enum cg_err set_duration(const struct cg_conf_key *key, const json_t *value, int64_t *out, struct cg_error *err)
 {
     const char *text = json_string_value(value);
@@ -298,6 +308,8 @@ enum cg_err cg_value_set(const struct cg_conf_key *key, const json_t *value, voi
         return set_bool(value, place, err);
     case CG_KIND_UINT:
         return set_uint(key, value, place, err);
+    case CG_KIND_FRACTION:
+        return set_fraction(value, place, err);
     case CG_KIND_DURATION:
         return set_duration(key, value, place, err);
     case CG_KIND_SIZE:
@@ -389,6 +401,9 @@ void cg_value_print(const struct cg_conf_key *key, const void *target, struct cg
         break;
     case CG_KIND_UINT:
         cg_buf_addf(out, "%u", *(const unsigned *)place);
+        break;
+    case CG_KIND_FRACTION:
+        cg_buf_addf(out, "%g", *(const double *)place);
         break;
     case CG_KIND_DURATION:
         cg_format_duration(*(const int64_t *)place, text);

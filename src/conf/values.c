@@ -103,6 +103,7 @@ static void read_top(struct cg_conf_context *ctx)
         read_section(ctx, &place, ctx->conf);
     }
     ctx->conf->ldap.present = cg_conf_place(ctx, "ldap").object != NULL;
+    ctx->conf->teams.present = cg_conf_place(ctx, "teams").object != NULL;
 }
 
 static void read_namespace(struct cg_conf_context *ctx, const char *name, const json_t *value)

@@ -123,7 +123,7 @@ static int check_directory(struct cg_ctl *ctl)
     int failures = 0;
 
     puts("Directory");
-    if (!ctl->conf->ldap.present) {
+    if (!cg_conf_has_directory(ctl->conf)) {
         cg_ctl_step(true, "none configured", "only anonymous reading");
         return 0;
     }

@@ -31,6 +31,19 @@ static enum cg_err none_resolve(struct cg_directory *dir, const char *name, char
     return cg_error_set(err, CG_ERR_ABSENT, NO_DIRECTORY);
 }
 
+static enum cg_err none_each_group(struct cg_directory *dir, const char *filter, cg_directory_group_visit visit,
+                                   void *cls, struct cg_error *err)
+{
+    (void)dir, (void)filter, (void)visit, (void)cls, (void)err;
+    return CG_OK;
+}
+
+static enum cg_err none_group_alive(struct cg_directory *dir, const char *dn, struct cg_error *err)
+{
+    (void)dir, (void)dn;
+    return cg_error_set(err, CG_ERR_ABSENT, NO_DIRECTORY);
+}
+
 static enum cg_err none_dn(struct cg_directory *dir, const char *dn, char **dn_out, struct cg_error *err)
 {
     (void)dir, (void)dn, (void)dn_out;
@@ -63,6 +76,9 @@ static const struct cg_directory_ops none_ops = {
     .find = none_find,
     .revalidate = none_find,
     .resolve_group = none_resolve,
+    .each_group = none_each_group,
+    .group_alive = none_group_alive,
+    .probe = none_ping,
     .canonical_dn = none_dn,
     .ping = none_ping,
     .diagnose = none_diagnose,

@@ -13,7 +13,7 @@
 
 enum cg_err cg_wire_directory(const struct cg_conf *conf, struct cg_directory **dir_out, struct cg_error *err)
 {
-    if (conf->ldap.present)
+    if (cg_conf_has_directory(conf))
         return cg_ldap_directory_new(conf, dir_out, err);
     *dir_out = cg_no_directory_new();
     return CG_OK;

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include "base/buf.h"
@@ -273,6 +274,55 @@ static enum cg_err fake_resolve_group(struct cg_directory *dir, const char *name
     return leave(f, rc);
 }
 
+/* "(cn=rust-*)": the one form of filter that this directory knows, with at most one star, at the end. */
+static bool filter_matches(const char *filter, const char *name)
+{
+    const char *value = filter + strlen("(cn=");
+    size_t len = strcspn(value, "*)");
+
+    CG_ASSERT(cg_str_starts(filter, "(cn="));
+    if (value[len] == ')')
+        return strlen(name) == len && strncasecmp(name, value, len) == 0;
+    return strncasecmp(name, value, len) == 0;
+}
+
+static enum cg_err fake_each_group(struct cg_directory *dir, const char *filter, cg_directory_group_visit visit,
+                                   void *cls, struct cg_error *err)
+{
+    struct fake *f = fake_of(dir);
+    enum cg_err rc = enter(f, &f->counts.group_lists, err);
+
+    for (struct group *g = f->groups; rc == CG_OK && g; g = g->next) {
+        char *name = first_value(g->dn);
+
+        if (filter_matches(filter, name))
+            rc = visit(cls, g->dn, name);
+        free(name);
+    }
+    return leave(f, rc);
+}
+
+static bool has_group(char *const *groups, const char *dn)
+{
+    for (; *groups; groups++)
+        if (strcmp(*groups, dn) == 0)
+            return true;
+    return false;
+}
+
+static enum cg_err fake_group_alive(struct cg_directory *dir, const char *dn, struct cg_error *err)
+{
+    struct fake *f = fake_of(dir);
+    enum cg_err rc = enter(f, &f->counts.alive_checks, err);
+    bool alive = false;
+
+    for (struct person *p = f->people; p && !alive; p = p->next)
+        alive = has_group(p->groups, dn) && (p->state == CG_FAKE_OK || p->state == CG_FAKE_LOCKED);
+    if (rc == CG_OK && !alive)
+        rc = cg_error_set(err, CG_ERR_ABSENT, "Nobody is in the group \"%s\".", dn);
+    return leave(f, rc);
+}
+
 static enum cg_err fake_canonical_dn(struct cg_directory *dir, const char *dn, char **dn_out, struct cg_error *err)
 {
     (void)dir;
@@ -334,6 +384,9 @@ static const struct cg_directory_ops OPS = {
     .find = fake_find,
     .revalidate = fake_revalidate,
     .resolve_group = fake_resolve_group,
+    .each_group = fake_each_group,
+    .group_alive = fake_group_alive,
+    .probe = fake_ping,
     .canonical_dn = fake_canonical_dn,
     .ping = fake_ping,
     .diagnose = fake_diagnose,
@@ -441,4 +494,24 @@ void cg_fake_directory_set_delay(struct cg_directory *dir, unsigned ms)
 struct cg_fake_counts *cg_fake_directory_counts(struct cg_directory *dir)
 {
     return &fake_of(dir)->counts;
+}
+
+void cg_fake_directory_remove_group(struct cg_directory *dir, const char *dn)
+{
+    struct fake *f = fake_of(dir);
+    char *gone = canonical(dn);
+
+    pthread_mutex_lock(&f->lock);
+    for (struct group **at = &f->groups; *at; at = &(*at)->next) {
+        struct group *g = *at;
+
+        if (strcmp(g->dn, gone) == 0) {
+            *at = g->next;
+            free(g->dn);
+            free(g);
+            break;
+        }
+    }
+    pthread_mutex_unlock(&f->lock);
+    free(gone);
 }

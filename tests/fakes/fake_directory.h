@@ -31,7 +31,9 @@ struct cg_fake_counts {
     atomic_uint finds;
     atomic_uint revalidations;
     atomic_uint resolves;
-    atomic_uint pings;
+    atomic_uint group_lists;
+    atomic_uint alive_checks;
+    atomic_uint pings; /* probes too */
     atomic_uint running;     /* operations inside right now ... */
     atomic_uint running_max; /* ... and the most there ever were */
 };
@@ -50,6 +52,8 @@ void cg_fake_directory_set_password(struct cg_directory *dir, const char *name, 
 void cg_fake_directory_set_groups(struct cg_directory *dir, const char *name, const char *const *groups);
 /* A group nobody is in. One name under several DNs makes resolve_group a CONFLICT that names them. */
 void cg_fake_directory_add_group(struct cg_directory *dir, const char *dn);
+/* People named as its members stay so, but nobody finds it any more. */
+void cg_fake_directory_remove_group(struct cg_directory *dir, const char *dn);
 
 void cg_fake_directory_set_mode(struct cg_directory *dir, enum cg_fake_mode mode);
 /* Each following operation sleeps that long first (outside the lock); 0 again answers at once. */

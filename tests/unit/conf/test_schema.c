@@ -17,6 +17,7 @@
 /* Members that no key sets: bookkeeping, containers, and the secret that the file of a key holds. */
 static const char *const without_key[] = {
     "refs", "file", "ldap", "namespaces", "namespace_count", "ldap.present", "ldap.bind_password", "name", "line",
+    "teams", "teams.present", "teams.like", "team_dn",
 };
 
 static bool is_listed(const char *member)

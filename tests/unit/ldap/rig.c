@@ -159,6 +159,12 @@ static void set_texts(struct cg_conf_ldap *ldap, const char *ca)
     ldap->username_attribute = cg_strdup("uid");
     ldap->id_attribute = cg_strdup("entryUUID");
     ldap->display_name_attribute = cg_strdup("displayName");
+    ldap->user_dn_template = cg_strdup("");
+    ldap->username_pattern = cg_strdup("^[^\\x00-\\x1f]{1,128}$");
+    ldap->mail_attribute = cg_strdup("mail");
+    ldap->tls_cert_file = cg_strdup("");
+    ldap->tls_key_file = cg_strdup("");
+    ldap->tls_ciphers = cg_strdup("");
     ldap->account_filter = cg_strdup("");
     ldap->group_filter = cg_strdup("(|(member={dn})(uniqueMember={dn})(memberUid={username}))");
     ldap->group_name_attribute = cg_strdup("cn");
@@ -177,7 +183,10 @@ void rig_conf(struct rig_conf *rc, const struct rig *rig, const char *uri, const
     rc->people[1] = (char *)"ou=contractors,dc=example,dc=test";
     rc->groups[0] = (char *)GROUPS;
     set_texts(ldap, rig->ca);
-    ldap->present = true;
+    ldap->present = ldap->enabled = true;
+    ldap->bind_method = CG_BIND_SIMPLE;
+    ldap->group_source = CG_GROUPS_SEARCH;
+    ldap->page_size = 500;
     ldap->uri = rc->uri;
     ldap->start_tls = CG_START_TLS_REQUIRED;
     ldap->connect_timeout = 3000;
@@ -209,6 +218,12 @@ void rig_conf_free(struct rig_conf *rc)
     free(ldap->username_attribute);
     free(ldap->id_attribute);
     free(ldap->display_name_attribute);
+    free(ldap->user_dn_template);
+    free(ldap->username_pattern);
+    free(ldap->mail_attribute);
+    free(ldap->tls_cert_file);
+    free(ldap->tls_key_file);
+    free(ldap->tls_ciphers);
     free(ldap->account_filter);
     free(ldap->group_filter);
     free(ldap->group_name_attribute);
