@@ -12,7 +12,7 @@ build_apt="autoconf automake make gcc g++ pkg-config libmicrohttpd-dev libldap-d
  libssl-dev libsqlite3-dev libarchive-dev zlib1g-dev libtomlplusplus-dev"
 demo_apt="slapd ldap-utils openssl curl python3"
 test_apt="libcmocka-dev python3 libsasl2-modules git xz-utils universal-ctags systemd gcovr nginx-light wrk valgrind
- clang libclang-rt-14-dev $(crates)"
+ clang libclang-rt-dev $(crates)"
 build_dnf="autoconf automake make gcc gcc-c++ pkgconf-pkg-config libmicrohttpd-devel openldap-devel libcurl-devel
  jansson-devel openssl-devel sqlite-devel libarchive-devel zlib-devel tomlplusplus-devel"
 demo_dnf="openldap-servers openldap-clients openssl curl python3"
