@@ -116,6 +116,16 @@ static int check_groups(struct cg_ctl *ctl)
     return !ok;
 }
 
+/* The matching rule of nested groups, tokenGroups: what the settings rely on. */
+static int check_ability(struct cg_directory *dir)
+{
+    struct cg_error err = {0};
+    bool ok = dir->ops->probe(dir, &err) == CG_OK;
+
+    cg_ctl_step(ok, "what the settings ask of it", ok ? "it knows" : err.internal[0] ? err.internal : err.detail);
+    return !ok;
+}
+
 static int check_directory(struct cg_ctl *ctl)
 {
     struct cg_directory *dir = NULL;
@@ -135,6 +145,8 @@ static int check_directory(struct cg_ctl *ctl)
         cg_ctl_step(false, "directory", err.detail);
         failures = 1;
     }
+    if (failures == 0)
+        failures = check_ability(dir);
     cg_directory_free(&dir);
     return failures ? failures : check_groups(ctl);
 }
@@ -153,7 +165,8 @@ static int check_url(const struct cg_conf *conf)
         cg_ctl_step(false, "public_url", err.detail);
     } else {
         ok = status == 200 && strcmp(cg_buf_str(&body), "ok\n") == 0;
-        cg_ctl_step(ok, url, ok ? "a crategate answers" : "answers, but not as a crategate: is the proxy's path right?");
+        cg_ctl_step(ok, url,
+                    ok ? "a crategate answers" : "answers, but not as a crategate: is the proxy's path right?");
     }
     cg_buf_free(&body);
     free(url);

@@ -33,6 +33,22 @@ static struct cg_directory *ask_directory(struct cg_gateway *gw)
     return atomic_load(&((struct cg_daemon *)gw)->directory);
 }
 
+enum cg_err cg_daemon_probe(struct cg_directory *dir, struct cg_error *err)
+{
+    struct cg_error own = {0};
+    enum cg_err rc = dir->ops->probe(dir, &own);
+
+    if (rc == CG_ERR_INVALID) {
+        if (err)
+            *err = own;
+        return rc;
+    }
+    /* A directory that is down is no reason not to run: it is asked again before anybody's groups are believed. */
+    if (rc != CG_OK)
+        cg_log_error(CG_LOG_WARN, "ldap", NULL, &own, "what the directory can do is not known yet");
+    return CG_OK;
+}
+
 /* The parts, in the order they start. A part's `stop` is called only if its `start` returned OK. */
 
 static enum cg_err start_conf(struct cg_daemon *d, struct cg_error *err)
@@ -128,7 +144,11 @@ static enum cg_err start_directory(struct cg_daemon *d, struct cg_error *err)
     enum cg_err rc = cg_wire_directory(d->conf, &dir, err);
 
     if (rc == CG_OK)
+        rc = cg_daemon_probe(dir, err);
+    if (rc == CG_OK)
         atomic_store(&d->directory, dir);
+    else
+        cg_directory_free(&dir);
     d->gw.directory = ask_directory;
     return rc;
 }
@@ -162,7 +182,8 @@ static enum cg_err start_policy(struct cg_daemon *d, struct cg_error *err)
     if (rc != CG_OK)
         cg_policy_unref(&d->gw.policy);
     else if (cg_policy_incomplete(d->gw.policy))
-        cg_log(CG_LOG_WARN, "authz", NULL, "the directory does not answer: grants by group name answer 503 until it does");
+        cg_log(CG_LOG_WARN, "authz", NULL,
+               "the directory does not answer: grants by group name answer 503 until it does");
     return rc;
 }
 

@@ -40,6 +40,8 @@ struct cg_daemon {
     int64_t resolve_at_ms; /* under reload_lock: when group names are due to be looked up again */
 };
 
+/* INVALID when the server is known to lack what the settings ask of it; that it does not answer is logged only. */
+enum cg_err cg_daemon_probe(struct cg_directory *dir, struct cg_error *err) CG_CHECK;
 enum cg_err cg_daemon_start(struct cg_daemon *daemon, const char *conf_file, struct cg_error *err) CG_CHECK;
 /* A bad new file leaves the old configuration in force and says so in log and audit. */
 void cg_daemon_reload(struct cg_daemon *daemon);

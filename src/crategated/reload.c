@@ -60,6 +60,8 @@ static enum cg_err make_fresh(struct cg_daemon *d, struct fresh *fresh, struct c
     if (rc == CG_OK)
         rc = cg_wire_directory(fresh->conf, &fresh->dir, err);
     if (rc == CG_OK)
+        rc = cg_daemon_probe(fresh->dir, err);
+    if (rc == CG_OK)
         rc = make_policy(d, fresh, err);
     return rc == CG_OK ? change_files(d, fresh->conf, err) : rc;
 }

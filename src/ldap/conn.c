@@ -17,7 +17,7 @@
  * before, it is the other way round. */
 #define VERSION_SYNC_IS_SAFE 20609
 /* pitfall 18: what one answer may take of our memory. */
-#define INCOMING_MAX (1024 * 1024)
+#define INCOMING_MAX (4 * 1024 * 1024)
 #define SIZELIMIT_DEFAULT 1000
 
 bool cg_ldap_conn_wants_async(void)

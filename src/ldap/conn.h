@@ -40,8 +40,11 @@ struct cg_ldap_search {
     const char *filter;
     const char *const *attributes;
     unsigned max_entries; /* more are TOO_LARGE */
-    bool paged;
-    bool usability; /* ask for the Account Usability control */
+    bool paged;           /* may find many: ask for page_size at a time */
+    bool usability;       /* ask for the Account Usability control */
+    bool part;            /* the first of many values are enough; else ranges are read to their end */
+    size_t range_from;    /* ranges.c only: the value at which the answer must begin */
+    size_t max_bytes;     /* 0: CG_LDAP_RESULT_BYTES_MAX */
 };
 
 /* Should this libldap connect asynchronously? By its version at run time. */
@@ -58,8 +61,9 @@ void cg_ldap_conn_close(struct cg_ldap_conn **conn);
  * zero-length name or password is UNAUTHENTICATED without traffic. *note_out is filled in each case. */
 enum cg_err cg_ldap_conn_bind(struct cg_ldap_conn *conn, const char *dn, const struct cg_secret *password,
                               int64_t deadline, struct cg_ldap_bind_note *note_out, struct cg_error *err) CG_CHECK;
-/* Appends the entries to *result (also on error those that had come). TOO_LARGE: more than max_entries, or the server's
- * own size limit; everything else that is not success is UNAVAILABLE. */
+/* Appends the entries to *result (also on error those that had come), each with all values of its attributes unless
+ * `part` is set. TOO_LARGE: more than max_entries, or the server's own size limit; everything else that is not success
+ * is UNAVAILABLE. result->code is the server's own. */
 enum cg_err cg_ldap_conn_search(struct cg_ldap_conn *conn, const struct cg_ldap_search *search, int64_t deadline,
                                 struct cg_ldap_result *result, struct cg_error *err) CG_CHECK;
 /* Who the server thinks we are: "" for nobody, "dn:...". ABSENT: it does not tell. Caller frees. */

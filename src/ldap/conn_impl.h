@@ -23,6 +23,9 @@ int64_t cg_ldap_conn_op_deadline(const struct cg_ldap_conn *conn, int64_t deadli
  * connection dead and err set. */
 int cg_ldap_conn_wait(struct cg_ldap_conn *conn, int msgid, int all, int64_t deadline, LDAPMessage **message_out,
                       struct cg_error *err);
+/* cg_ldap_conn_search without completing ranges: for ranges.c. */
+enum cg_err cg_ldap_conn_search_once(struct cg_ldap_conn *conn, const struct cg_ldap_search *search, int64_t deadline,
+                                     struct cg_ldap_result *result, struct cg_error *err) CG_CHECK;
 /* Marks dead and says UNAVAILABLE: "URI: WHAT: TEXT". */
 enum cg_err cg_ldap_conn_failed(struct cg_ldap_conn *conn, const char *what, int rc, struct cg_error *err);
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 #include "ldap/entry.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/mem.h"
-#include "base/str.h"
 
 void cg_ldap_entry_free(struct cg_ldap_entry *entry)
 {
@@ -32,7 +33,9 @@ void cg_ldap_result_free(struct cg_ldap_result *result)
 
 static bool account(struct cg_ldap_result *result, size_t bytes)
 {
-    if (bytes > CG_LDAP_RESULT_BYTES_MAX - result->bytes)
+    size_t max = result->bytes_max ? result->bytes_max : CG_LDAP_RESULT_BYTES_MAX;
+
+    if (result->bytes > max || bytes > max - result->bytes)
         return false;
     result->bytes += bytes;
     return true;
@@ -65,12 +68,17 @@ void cg_ldap_result_append(struct cg_ldap_result *to, struct cg_ldap_result *fro
     memset(from, 0, sizeof(*from));
 }
 
-static struct cg_ldap_attribute *find(const struct cg_ldap_entry *entry, const char *name)
+struct cg_ldap_attribute *cg_ldap_entry_get_part(const struct cg_ldap_entry *entry, const char *name, size_t len)
 {
     for (size_t i = 0; i < entry->count; i++)
-        if (cg_streq_nocase(entry->attributes[i].name, name))
+        if (strlen(entry->attributes[i].name) == len && strncasecmp(entry->attributes[i].name, name, len) == 0)
             return &entry->attributes[i];
     return NULL;
+}
+
+static struct cg_ldap_attribute *find(const struct cg_ldap_entry *entry, const char *name)
+{
+    return cg_ldap_entry_get_part(entry, name, strlen(name));
 }
 
 bool cg_ldap_entry_add(struct cg_ldap_result *result, struct cg_ldap_entry *entry, const char *name, const void *bytes,
@@ -78,7 +86,7 @@ bool cg_ldap_entry_add(struct cg_ldap_result *result, struct cg_ldap_entry *entr
 {
     struct cg_ldap_attribute *a = find(entry, name);
 
-    if (len > CG_LDAP_RESULT_BYTES_MAX || !account(result, sizeof(*a) + strlen(name) + 1 + len + 1))
+    if (len > SIZE_MAX / 2 || !account(result, sizeof(*a) + strlen(name) + 1 + len + 1))
         return false;
     if (!a) {
         entry->attributes = cg_reallocarray(entry->attributes, entry->count + 1, sizeof(*a));

@@ -12,7 +12,7 @@
 
 #include "crategate/err.h"
 
-#define CG_LDAP_RESULT_BYTES_MAX (4 * 1024 * 1024)
+#define CG_LDAP_RESULT_BYTES_MAX (4 * 1024 * 1024) /* unless a search asks for more */
 
 struct cg_ldap_value {
     char *bytes; /* NUL-terminated beyond len */
@@ -20,9 +20,10 @@ struct cg_ldap_value {
 };
 
 struct cg_ldap_attribute {
-    char *name;
+    char *name; /* without a range */
     struct cg_ldap_value *values;
     size_t count;
+    size_t next; /* the first value that the server kept back (ranges.h); 0: all are here */
 };
 
 /* The Account Usability control's answer about one entry. */
@@ -47,7 +48,9 @@ struct cg_ldap_result {
     struct cg_ldap_entry *entries;
     size_t count;
     size_t bytes;
+    size_t bytes_max;    /* 0: CG_LDAP_RESULT_BYTES_MAX */
     unsigned references; /* continuation references, which are never followed */
+    int code;            /* the server's result code of the last search; 0 also when none came */
 };
 
 void cg_ldap_result_free(struct cg_ldap_result *result); /* leaves it empty */
@@ -62,6 +65,8 @@ bool cg_ldap_entry_add(struct cg_ldap_result *result, struct cg_ldap_entry *entr
 
 /* Values of an attribute (name's case does not matter); NULL when there is none. */
 const struct cg_ldap_attribute *cg_ldap_entry_get(const struct cg_ldap_entry *entry, const char *name);
+/* The same for a name that does not end after `len` bytes, and to be changed. */
+struct cg_ldap_attribute *cg_ldap_entry_get_part(const struct cg_ldap_entry *entry, const char *name, size_t len);
 /* Its first value when that is text without NUL, else NULL. */
 const char *cg_ldap_entry_text(const struct cg_ldap_entry *entry, const char *name);
 

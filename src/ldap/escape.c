@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "conf/conf.h"
 
 /* Attribute types that may stand in a DN as numbers. Every name is shorter than its number: replaced in place. */
 static const struct {
@@ -259,4 +260,51 @@ bool cg_ldap_dn_names(const char *dn, const char *attribute, const char *value)
     free(folded.bv_val);
     ldap_dnfree(parsed);
     return found;
+}
+
+/* A comma inside a value is printed as \2C: each one seen here parts two RDNs. */
+static bool within(const char *dn, const char *base, int scope)
+{
+    size_t len = strlen(dn), tail = strlen(base);
+
+    if (len == tail)
+        return scope != CG_SCOPE_ONE && strcmp(dn, base) == 0;
+    if (scope == CG_SCOPE_BASE || len < tail + 2 || dn[len - tail - 1] != ',' || strcmp(dn + len - tail, base) != 0)
+        return false;
+    return scope == CG_SCOPE_SUB || !memchr(dn, ',', len - tail - 1);
+}
+
+bool cg_ldap_dn_within(const char *canonical, char *const *bases, int scope)
+{
+    bool found = false;
+
+    for (; bases && *bases && !found; bases++) {
+        char *base = NULL;
+
+        found = cg_ldap_dn_canonical(*bases, &base, NULL) == CG_OK && within(canonical, base, scope);
+        free(base);
+    }
+    return found;
+}
+
+char *cg_ldap_dn_value(const char *dn, const char *attribute)
+{
+    struct berval type = {.bv_len = strlen(attribute), .bv_val = cg_strdup(attribute)};
+    LDAPDN parsed = NULL;
+    char *value = NULL;
+
+    fold_type(&type);
+    if (strlen(dn) <= CG_LDAP_DN_MAX && ldap_str2dn(dn, &parsed, LDAP_DN_FORMAT_LDAPV3) != LDAP_SUCCESS)
+        parsed = NULL;
+    for (size_t i = 0; parsed && parsed[0] && parsed[0][i] && !value; i++) {
+        const LDAPAVA *ava = parsed[0][i];
+
+        fold_type(&parsed[0][i]->la_attr);
+        if (!(ava->la_flags & LDAP_AVA_BINARY) && compare_bytes(&ava->la_attr, &type) == 0 &&
+            !memchr(ava->la_value.bv_val, '\0', ava->la_value.bv_len))
+            value = cg_strndup(ava->la_value.bv_val, ava->la_value.bv_len);
+    }
+    free(type.bv_val);
+    ldap_dnfree(parsed);
+    return value;
 }

@@ -36,6 +36,11 @@ bool cg_ldap_username_sendable(const char *name);
  * (ASCII case, runs of blanks), values of one RDN sorted, printed as RFC 4514 has it. INVALID when it is no DN or an
  * empty one. Caller frees *key_out. */
 enum cg_err cg_ldap_dn_canonical(const char *dn, char **key_out, struct cg_error *err) CG_CHECK;
+/* Is a canonical DN one that a search from one of these bases (as written) with that scope (enum cg_search_scope) can
+ * find? NULL: no bases. */
+bool cg_ldap_dn_within(const char *canonical, char *const *bases, int scope);
+/* The value of that attribute in the DN's first RDN, not folded; NULL when there is none. Caller frees. */
+char *cg_ldap_dn_value(const char *dn, const char *attribute);
 /* Is the value one of those of the DN's first RDN, under that attribute? Folded as above. */
 bool cg_ldap_dn_names(const char *dn, const char *attribute, const char *value);
 

@@ -214,6 +214,53 @@ static enum cg_err ldap_resolve_group(struct cg_directory *dir, const char *name
     return counted(cg_ldap_groups_resolve(d->groups, name, cg_ldap_directory_deadline(d), dn_out, err));
 }
 
+static enum cg_err ldap_each_group(struct cg_directory *dir, const char *filter, cg_directory_group_visit visit,
+                                   void *cls, struct cg_error *err)
+{
+    struct cg_ldap_directory *d = self(dir);
+    struct cg_ldap_groups_listing listing = {.filter = filter, .visit = visit, .cls = cls};
+
+    return counted(cg_ldap_groups_each(d->groups, &listing, cg_ldap_directory_deadline(d), err));
+}
+
+/* Whose group's life is asked after. */
+struct alive {
+    struct cg_ldap_directory *d;
+    const char *dn;
+};
+
+/* The person's own groups have the last word, as they have when the person comes by: what reads as a member (outside of
+ * the bases, deeper than groups are followed) need not be one. */
+static enum cg_err is_usable_member(void *cls, const struct cg_ldap_person *person, int64_t deadline,
+                                    struct cg_error *err)
+{
+    struct alive *alive = cls;
+    struct cg_identity *who = NULL;
+    enum cg_err rc = vouch(alive->d, person, deadline, &who, err);
+
+    if (rc == CG_OK && !cg_identity_in_group(who, alive->dn))
+        rc = cg_error_hide(err, CG_ERR_DENIED, "This account may not use the registry.", "%s is not in %s",
+                           person->name, alive->dn);
+    cg_identity_unref(&who);
+    return rc;
+}
+
+static enum cg_err ldap_group_alive(struct cg_directory *dir, const char *dn, struct cg_error *err)
+{
+    struct cg_ldap_directory *d = self(dir);
+    struct alive alive = {.d = d, .dn = dn};
+    struct cg_ldap_groups_question question = {.dn = dn, .judge = is_usable_member, .cls = &alive};
+
+    return counted(cg_ldap_groups_alive(d->groups, &question, cg_ldap_directory_deadline(d), err));
+}
+
+static enum cg_err ldap_probe(struct cg_directory *dir, struct cg_error *err)
+{
+    struct cg_ldap_directory *d = self(dir);
+
+    return counted(cg_ldap_groups_probe(d->groups, cg_ldap_directory_deadline(d), err));
+}
+
 static enum cg_err ldap_canonical_dn(struct cg_directory *dir, const char *dn, char **dn_out, struct cg_error *err)
 {
     (void)dir;
@@ -254,11 +301,20 @@ static const struct cg_directory_ops OPS = {
     .find = ldap_find,
     .revalidate = ldap_revalidate,
     .resolve_group = ldap_resolve_group,
+    .each_group = ldap_each_group,
+    .group_alive = ldap_group_alive,
+    .probe = ldap_probe,
     .canonical_dn = ldap_canonical_dn,
     .ping = ldap_ping,
     .diagnose = cg_ldap_directory_diagnose,
     .free = ldap_free,
 };
+
+/* May the directory say of anybody that he is in this group? */
+static bool could_be_in(const struct cg_conf_ldap *conf, const char *group)
+{
+    return conf->group_source != CG_GROUPS_NONE && cg_ldap_dn_within(group, conf->group_base, CG_SCOPE_SUB);
+}
 
 static enum cg_err set_up(struct cg_ldap_directory *d, struct cg_error *err)
 {
@@ -271,6 +327,11 @@ static enum cg_err set_up(struct cg_ldap_directory *d, struct cg_error *err)
     /* pitfall 12, 14: the group of the settings goes through the same function as the directory's. */
     if (rc == CG_OK && conf->required_group && conf->required_group[0])
         rc = cg_ldap_dn_canonical(conf->required_group, &d->required_group, err);
+    if (rc == CG_OK && d->required_group && !could_be_in(conf, d->required_group))
+        rc = cg_error_set(err, CG_ERR_INVALID,
+                          "ldap.required_group: only groups below ldap.group_base count (and none with group_source = "
+                          "\"none\"), so nobody would be in \"%s\"",
+                          conf->required_group);
     if (rc != CG_OK)
         return rc;
     d->dog = cg_ldap_watchdog_new();
@@ -280,7 +341,7 @@ static enum cg_err set_up(struct cg_ldap_directory *d, struct cg_error *err)
     d->servers = cg_ldap_servers_new(&d->link);
     d->pool = cg_ldap_pool_new(conf, d->servers);
     d->people = cg_ldap_people_new(conf, d->pool);
-    d->groups = cg_ldap_groups_new(conf, d->pool);
+    d->groups = cg_ldap_groups_new(conf, d->pool, d->people);
     return CG_OK;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 #include "ldap/person.h"
 
+#include <ldap.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -264,6 +265,54 @@ enum cg_err cg_ldap_person_by_id(struct cg_ldap_people *people, const char *id, 
     if (rc == CG_OK)
         rc = matches(people, &person, people->conf->search_filter, deadline, err);
     cg_buf_free(&filter);
+    if (rc == CG_OK)
+        *person_out = person;
+    else
+        cg_ldap_person_free(&person);
+    return rc;
+}
+
+static enum cg_err no_person(const char *dn, struct cg_error *err)
+{
+    return cg_error_hide(err, CG_ERR_ABSENT, "There is no such person in the directory.", "%.400s is nobody", dn);
+}
+
+/* The entry itself; that there is none is an answer, any other failure is not. */
+static enum cg_err read_dn(struct cg_ldap_people *people, const char *dn, int64_t deadline,
+                           struct cg_ldap_result *found, struct cg_error *err)
+{
+    struct cg_ldap_search search = {.base = dn,
+                                    .scope = CG_SCOPE_BASE,
+                                    .filter = "(objectClass=*)",
+                                    .attributes = people->attributes,
+                                    .max_entries = 1,
+                                    .usability = people->conf->account_state == CG_STATE_AUTO ||
+                                                 people->conf->account_state == CG_STATE_PPOLICY};
+    enum cg_err rc = cg_ldap_pool_search(people->pool, &search, deadline, found, err);
+
+    if (found->code == LDAP_NO_SUCH_OBJECT || (rc == CG_OK && found->count == 0) ||
+        (rc == CG_OK && !cg_ldap_entry_get(&found->entries[0], people->conf->username_attribute)))
+        return no_person(dn, err);
+    return rc == CG_ERR_TOO_LARGE ? CG_ERR_UNAVAILABLE : rc;
+}
+
+enum cg_err cg_ldap_person_by_dn(struct cg_ldap_people *people, const char *dn, int64_t deadline,
+                                 struct cg_ldap_person *person_out, struct cg_error *err)
+{
+    struct cg_ldap_person person = {0};
+    char *key = NULL;
+    enum cg_err rc = CG_OK;
+
+    if (cg_ldap_dn_canonical(dn, &key, NULL) != CG_OK ||
+        !cg_ldap_dn_within(key, people->conf->search_base, people->conf->search_scope))
+        rc = no_person(dn, err);
+    free(key);
+    if (rc == CG_OK)
+        rc = read_dn(people, dn, deadline, &person.found, err);
+    if (rc == CG_OK)
+        rc = identify(people->conf, &person, NULL, err);
+    if (rc == CG_OK)
+        rc = matches(people, &person, people->conf->search_filter, deadline, err);
     if (rc == CG_OK)
         *person_out = person;
     else

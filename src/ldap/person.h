@@ -32,6 +32,10 @@ enum cg_err cg_ldap_person_by_name(struct cg_ldap_people *people, const char *us
 /* The person of that id. ABSENT, DENIED (does not match search_filter any more), UNAVAILABLE. */
 enum cg_err cg_ldap_person_by_id(struct cg_ldap_people *people, const char *id, int64_t deadline,
                                  struct cg_ldap_person *person_out, struct cg_error *err) CG_CHECK;
+/* The person whose entry that is (a group's member names it so). ABSENT: no such entry, not one that search_base and
+ * search_scope reach, or without a user name; DENIED: does not match search_filter; UNAVAILABLE. */
+enum cg_err cg_ldap_person_by_dn(struct cg_ldap_people *people, const char *dn, int64_t deadline,
+                                 struct cg_ldap_person *person_out, struct cg_error *err) CG_CHECK;
 /* Account state and account_filter. DENIED with the reason in err->internal. */
 enum cg_err cg_ldap_person_usable(struct cg_ldap_people *people, const struct cg_ldap_person *person, int64_t deadline,
                                   struct cg_error *err) CG_CHECK;

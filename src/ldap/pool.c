@@ -227,6 +227,7 @@ static enum cg_err try_search(struct cg_ldap_pool *pool, const struct cg_ldap_se
         drop_idle(pool, h->server);
     }
     release(pool, h);
+    result->code = found.code;
     if (rc == CG_OK || rc == CG_ERR_TOO_LARGE)
         cg_ldap_result_append(result, &found);
     cg_ldap_result_free(&found);

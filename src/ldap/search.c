@@ -2,13 +2,12 @@
 /* Searching: one request or pages of it, entries copied one by one, every limit ours. */
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "crategate/clock.h"
+#include "base/mem.h"
 #include "ldap/conn_impl.h"
+#include "ldap/ranges.h"
 #include "ldap/result.h"
-
-#define PAGE_SIZE 500
 
 /* One search under way. */
 struct search_run {
@@ -17,6 +16,8 @@ struct search_run {
     struct cg_ldap_result *result;
     size_t limit; /* entries that may be in result */
     int64_t until;
+    bool paged;
+    size_t page_start;    /* entries that were there before this page */
     struct berval cookie; /* of the next page */
 };
 
@@ -40,8 +41,9 @@ static int make_controls(struct search_run *run, LDAPControl *controls[3])
 
     memset(controls, 0, 3 * sizeof(controls[0]));
     /* Not critical: a server that does not know one answers without it. */
-    if (run->search->paged)
-        rc = ldap_create_page_control(run->conn->ld, PAGE_SIZE, &run->cookie, 0, &controls[count++]);
+    if (run->paged)
+        rc = ldap_create_page_control(run->conn->ld, (ber_int_t)run->conn->link->conf->page_size, &run->cookie, 0,
+                                      &controls[count++]);
     if (rc == LDAP_SUCCESS && run->search->usability)
         rc = ldap_create_accountusability_control(run->conn->ld, &controls[count++]);
     return rc;
@@ -96,25 +98,50 @@ static void read_entry_controls(LDAP *ld, LDAPMessage *message, struct cg_ldap_e
     ldap_controls_free(controls);
 }
 
-/* pitfall 17: "member;range=0-1499" is a part of the values, and the plain name beside it reads as none. */
-static bool is_ranged(const char *name)
+/* pitfall 17: "member;range=0-1499" is a part of the values, and the plain name beside it reads as none. A part must
+ * begin where it was asked to, hold as many values as it says, and be the only one of its attribute. */
+static bool in_place(const struct search_run *run, const struct cg_ldap_entry *entry, const struct cg_ldap_range *range,
+                     size_t count)
 {
-    return strcasestr(name, ";range=") != NULL;
+    const struct cg_ldap_attribute *before = cg_ldap_entry_get_part(entry, range->name, range->name_len);
+
+    if (count == 0 && !range->ranged)
+        return true;
+    if (!range->ranged)
+        return run->search->range_from == 0 && !(before && before->next);
+    return !before && range->low == run->search->range_from && (range->last || count == range->high - range->low + 1);
+}
+
+static bool copy_values(struct search_run *run, const struct cg_ldap_range *range, struct berval **values,
+                        struct cg_ldap_entry *entry)
+{
+    char *name = cg_strndup(range->name, range->name_len);
+    struct cg_ldap_attribute *a;
+    bool ok = true;
+
+    for (size_t i = 0; ok && values && values[i]; i++)
+        ok = cg_ldap_entry_add(run->result, entry, name, values[i]->bv_val, values[i]->bv_len);
+    a = range->ranged && !range->last ? cg_ldap_entry_get_part(entry, name, range->name_len) : NULL;
+    if (a)
+        a->next = range->high + 1;
+    free(name);
+    return ok;
 }
 
 static enum cg_err copy_attribute(struct search_run *run, LDAPMessage *message, const char *name,
                                   struct cg_ldap_entry *entry, struct cg_error *err)
 {
-    struct berval **values;
+    struct berval **values = ldap_get_values_len(run->conn->ld, message, name);
+    size_t count = values ? (size_t)ldap_count_values_len(values) : 0;
+    struct cg_ldap_range range;
     enum cg_err rc = CG_OK;
 
-    if (is_ranged(name))
-        return cg_error_hide(err, CG_ERR_UNAVAILABLE, CG_LDAP_SILENT, "%s: \"%s\" of %s is only a part of the values",
-                             run->conn->uri, name, entry->dn);
-    values = ldap_get_values_len(run->conn->ld, message, name);
-    for (size_t i = 0; rc == CG_OK && values && values[i]; i++)
-        if (!cg_ldap_entry_add(run->result, entry, name, values[i]->bv_val, values[i]->bv_len))
-            rc = cg_error_hide(err, CG_ERR_UNAVAILABLE, CG_LDAP_SILENT, "%s: the answer is too big", run->conn->uri);
+    if (!cg_ldap_range_parse(name, &range) || !in_place(run, entry, &range, count))
+        rc = cg_error_hide(err, CG_ERR_UNAVAILABLE, CG_LDAP_SILENT,
+                           "%s: \"%s\" with %zu values of %s is no sound range of values", run->conn->uri, name, count,
+                           entry->dn);
+    else if (!copy_values(run, &range, values, entry))
+        rc = cg_error_hide(err, CG_ERR_UNAVAILABLE, CG_LDAP_SILENT, "%s: the answer is too big", run->conn->uri);
     ldap_value_free_len(values);
     return rc;
 }
@@ -155,17 +182,23 @@ static enum cg_err copy_entry(struct search_run *run, LDAPMessage *message, stru
     return copy_attributes(run, message, entry, err);
 }
 
-/* The cookie of the next page, empty when there is none. */
-static void read_page(struct search_run *run, LDAPControl **controls)
+/* The cookie of the next page, empty when there is none. pitfall 17: what cannot be read is no last page, and one that
+ * leads back to itself never ends. */
+static enum cg_err read_page(struct search_run *run, LDAPControl **controls, struct cg_error *err)
 {
     LDAPControl *page = ldap_control_find(LDAP_CONTROL_PAGEDRESULTS, controls, NULL);
     struct berval cookie = {0, NULL};
     ber_int_t estimate = 0;
+    bool stuck;
 
+    if (page && ldap_parse_pageresponse_control(run->conn->ld, page, &estimate, &cookie) != LDAP_SUCCESS)
+        return cg_ldap_conn_failed(run->conn, "the answer's page control is malformed", LDAP_DECODING_ERROR, err);
+    stuck = cookie.bv_len > 0 && run->result->count == run->page_start && ber_bvcmp(&cookie, &run->cookie) == 0;
     ber_memfree(run->cookie.bv_val);
     run->cookie = cookie;
-    if (page && ldap_parse_pageresponse_control(run->conn->ld, page, &estimate, &cookie) == LDAP_SUCCESS)
-        run->cookie = cookie;
+    return stuck ? cg_error_hide(err, CG_ERR_UNAVAILABLE, CG_LDAP_SILENT, "%s: the pages of a search do not end",
+                                 run->conn->uri)
+                 : CG_OK;
 }
 
 /* pitfall 17: any result but success means that the set is not known, never that it is empty. */
@@ -186,7 +219,8 @@ static enum cg_err read_end(struct search_run *run, LDAPMessage *message, struct
                           "%s: search under \"%s\" for %.200s: %s (%d)%s%s", run->conn->uri, run->search->base,
                           run->search->filter, cg_ldap_result_text(code), code, text[0] ? ": " : "", text);
     else
-        read_page(run, controls);
+        verdict = read_page(run, controls, err);
+    run->result->code = code;
     /* A server that is busy or has lost its own backend is not worth keeping the connection to. */
     if (code == LDAP_BUSY || code == LDAP_UNAVAILABLE || code == LDAP_OTHER || code == LDAP_OPERATIONS_ERROR)
         run->conn->dead = run->conn->broken = true;
@@ -242,22 +276,36 @@ static enum cg_err one_page(struct search_run *run, struct cg_error *err)
     return verdict;
 }
 
-enum cg_err cg_ldap_conn_search(struct cg_ldap_conn *conn, const struct cg_ldap_search *search, int64_t deadline,
-                                struct cg_ldap_result *result, struct cg_error *err)
+enum cg_err cg_ldap_conn_search_once(struct cg_ldap_conn *conn, const struct cg_ldap_search *search, int64_t deadline,
+                                     struct cg_ldap_result *result, struct cg_error *err)
 {
     struct search_run run = {.conn = conn,
                              .search = search,
                              .result = result,
-                             .limit = result->count + search->max_entries,
-                             .until = cg_ldap_conn_op_deadline(conn, deadline)};
+                             .paged = search->paged && conn->link->conf->page_size > 0,
+                             .limit = result->count + search->max_entries};
     enum cg_err rc;
 
     CG_ASSERT(!conn->link->unverified);
-    cg_ldap_guard_arm(&conn->guard, run.until);
-    do
+    result->bytes_max = search->max_bytes;
+    do {
+        /* Each page has an operation's time; all of them together the caller's. */
+        run.until = cg_ldap_conn_op_deadline(conn, deadline);
+        run.page_start = result->count;
+        cg_ldap_guard_arm(&conn->guard, run.until);
         rc = one_page(&run, err);
-    while (rc == CG_OK && run.cookie.bv_len > 0);
+    } while (rc == CG_OK && run.cookie.bv_len > 0);
     cg_ldap_guard_disarm(&conn->guard);
     ber_memfree(run.cookie.bv_val);
     return rc;
+}
+
+enum cg_err cg_ldap_conn_search(struct cg_ldap_conn *conn, const struct cg_ldap_search *search, int64_t deadline,
+                                struct cg_ldap_result *result, struct cg_error *err)
+{
+    size_t from = result->count;
+    enum cg_err rc = cg_ldap_conn_search_once(conn, search, deadline, result, err);
+
+    /* Over the same connection: another server may keep the values in another order. */
+    return rc == CG_OK && !search->part ? cg_ldap_ranges_complete(conn, result, from, deadline, err) : rc;
 }

@@ -11,6 +11,8 @@
 #           TLS=11|12                                    the only TLS version (GnuTLS builds of slapd)
 #           SEED=no                                      leaves the directory empty
 #           LOCKOUT=N                                    wrong passwords until the account locks for ever (3)
+#           MEMBEROF=memberof|dynlist                      who computes memberOf: direct groups (memberof), or nested and
+#                                                        dynamic ones too (dynlist)
 #           MODULES=no                                   (internal) for servers with everything built in
 # Result: DIR/env, lines KEY='value': LDAP_PID LDAP_URL LDAPS_URL LDAPI_URL LDAP_CA LDAP_BASE LDAP_LOG
 #         LDAP_SERVICE_DN LDAP_SERVICE_PASSWORD_FILE LDAP_ADMIN_DN LDAP_ADMIN_PASSWORD
@@ -96,13 +98,26 @@ make_pki()
     esac
 }
 
+# A memberOf that is computed is nothing to keep in order
+group_settings()
+{
+    if [ "$MEMBEROF" = dynlist ]; then
+        echo 'dynlist-attrset groupOfURLs memberURL member+memberOf@groupOfNames*'
+        echo 'overlay refint'
+        echo 'refint_attributes member uniqueMember'
+    else
+        echo 'overlay refint'
+        echo 'refint_attributes member uniqueMember memberOf'
+    fi
+}
+
 write_config()
 {
     schema=$(first_dir /etc/ldap/schema /etc/openldap/schema /usr/local/etc/openldap/schema)
     modules=$(first_dir /usr/lib/ldap /usr/lib64/openldap /usr/libexec/openldap /usr/lib/openldap)
     [ -n "$schema" ] || die 'no schema directory found'
     {
-        for s in core cosine inetorgperson nis; do
+        for s in core cosine inetorgperson nis dyngroup; do
             echo "include $schema/$s.schema"
         done
         echo "include $here/slapd/gwtest.schema"
@@ -110,7 +125,7 @@ write_config()
         echo "argsfile $dir/slapd.args"
         if [ "$MODULES" = yes ]; then
             echo "modulepath $modules"
-            for m in back_mdb memberof refint ppolicy; do
+            for m in back_mdb $MEMBEROF refint ppolicy; do
                 echo "moduleload $m"
             done
         fi
@@ -128,9 +143,8 @@ rootpw $adminpw
 directory $dir/db
 dbnosync
 index objectClass,entryUUID,uid,cn,member,uniqueMember,memberUid eq
-overlay memberof
-overlay refint
-refint_attributes member uniqueMember memberOf
+overlay $MEMBEROF
+$(group_settings)
 overlay ppolicy
 ppolicy_default cn=default,ou=policies,$base
 access to attrs=userPassword
@@ -269,10 +283,10 @@ stop()
 what=$1
 dir=$2
 shift 2
-CERT=good SIZELIMIT=500 LDAP_PORT= LDAPS_PORT= SEED=yes LOCKOUT=3 MODULES=yes TLS=
+CERT=good SIZELIMIT=500 LDAP_PORT= LDAPS_PORT= SEED=yes LOCKOUT=3 MODULES=yes TLS= MEMBEROF=memberof
 for word in "$@"; do
     case $word in
-    CERT=* | SIZELIMIT=* | LDAP_PORT=* | LDAPS_PORT=* | SEED=* | LOCKOUT=* | MODULES=* | TLS=*)
+    CERT=* | SIZELIMIT=* | LDAP_PORT=* | LDAPS_PORT=* | SEED=* | LOCKOUT=* | MODULES=* | TLS=* | MEMBEROF=*)
         value=${word#*=}
         case $value in
         *[!A-Za-z0-9]*) die "$word: letters and digits only" ;;

@@ -86,6 +86,10 @@ static void answer_search(struct session *s, ber_int_t id, BerElement *request)
     ber_len_t len = sizeof(base);
 
     p->searches++;
+    if (p->search) {
+        p->search(p->search_cls, s->sb, id, request);
+        return;
+    }
     ber_scanf(request, "{s", base, &len);
     if (strncmp(base, "ou=people", 9) == 0 || strncmp(base, "uid=", 4) == 0) {
         for (unsigned i = 0; i < (p->people ? p->people : 1); i++) {
@@ -194,7 +198,7 @@ static void *serve(void *cls)
     return NULL;
 }
 
-#define CLIENTS_MAX 64
+#define CLIENTS_MAX 1024
 
 static void *accept_all(void *cls)
 {

@@ -4,6 +4,7 @@
 #ifndef CG_TESTS_LDAP_PEER_H
 #define CG_TESTS_LDAP_PEER_H
 
+#include <ldap.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -22,6 +23,9 @@ struct peer {
     const char *group_attribute; /* name of the groups' attribute, "cn" when NULL */
     unsigned group_bytes;        /* size of its value */
     unsigned people;             /* entries for a person, 1 when 0 */
+    /* Answers searches instead; `request` stands behind the message's number. */
+    void (*search)(void *cls, Sockbuf *sb, ber_int_t id, BerElement *request);
+    void *search_cls;
 
     /* What happened. */
     atomic_uint connections;

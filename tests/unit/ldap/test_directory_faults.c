@@ -560,7 +560,7 @@ static void ranged_values_are_unknown_not_few_pitfall_17(void **state)
 
 static void oversized_answer_is_cut_off_pitfall_18(void **state)
 {
-    struct peer peer = {.group_bytes = 3 * 1024 * 1024};
+    struct peer peer = {.group_bytes = 5 * 1024 * 1024};
     struct staged s;
     struct cg_identity *who = NULL;
 
