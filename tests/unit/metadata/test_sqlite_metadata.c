@@ -156,7 +156,7 @@ static void database_is_durable_and_ours(void **state)
     struct cg_sqlite_conn *w = cg_sqlite(f->md)->writer;
     sqlite3_stmt *stmt = NULL;
 
-    assert_int_equal(ask(f, "PRAGMA user_version"), 1);
+    assert_int_equal(ask(f, "PRAGMA user_version"), 2);
     assert_int_equal(ask(f, "PRAGMA application_id"), 0x43475445);
     assert_int_equal(ask(f, "SELECT count(*) FROM pragma_journal_mode WHERE journal_mode = 'wal'"), 1);
     assert_int_equal(sqlite3_prepare_v2(w->db,
