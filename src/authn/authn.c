@@ -224,7 +224,8 @@ static enum cg_err check_age(const struct cg_authn_view *view, const struct cg_t
     case CG_TOKEN_EXPIRED:
         return bad_token(view, err, "this token has expired");
     case CG_TOKEN_UNUSED:
-        snprintf(text, sizeof(text), "this token was not used for %u days (unused_token_days) and does not work any more",
+        snprintf(text, sizeof(text),
+                 "this token was not used for %u days (unused_token_days) and does not work any more",
                  view->conf->unused_token_days);
         return bad_token(view, err, text);
     default:

@@ -67,7 +67,8 @@ struct cg_authn_answer {
 enum cg_err cg_authn_new(const struct cg_conf *conf, struct cg_directory *dir, struct cg_metadata *md,
                          struct cg_authn **authn_out, struct cg_error *err) CG_CHECK;
 void cg_authn_free(struct cg_authn **authn);
-/* Where suspended, resumed and purged tokens and sweeps are recorded; must outlive it. Before anything else is called. */
+/* Where suspended, resumed and purged tokens and sweeps are recorded; must outlive it. Before anything else is called.
+ */
 void cg_authn_set_audit(struct cg_authn *authn, struct cg_audit *audit);
 /* After a reload: new settings, new directory object (the old one must stay alive until cg_authn_free or until no
  * request uses it; the caller keeps it). Identities are kept but due for revalidation. */
@@ -80,8 +81,8 @@ enum cg_err cg_authn_slow(struct cg_authn *authn, const struct cg_authn_request 
 /* Drops both references. */
 void cg_caller_free(struct cg_caller *caller);
 
-/* Once a second, from the maintenance thread: reloads tokens when their generation moved, writes last uses and verdicts,
- * forgets what is old. Never asks the directory. */
+/* Once a second, from the maintenance thread: reloads tokens when their generation moved, writes last uses and
+ * verdicts, forgets what is old. Never asks the directory. */
 void cg_authn_tick(struct cg_authn *authn);
 /* Once a second, from a thread that nothing else depends on: renews the verdicts that age (0.75 of the interval), goes
  * on with the sweep over all owners of tokens, deletes the tokens of those long gone. Takes a few seconds at most, but

@@ -26,7 +26,7 @@ struct cg_authn {
     pthread_rwlock_t settings_lock; /* conf, dir, epoch, fingerprint */
     struct cg_conf *conf;
     struct cg_directory *dir;
-    unsigned epoch; /* grows with each reconfiguration */
+    unsigned epoch;                        /* grows with each reconfiguration */
     char fingerprint[CG_FINGERPRINT_SIZE]; /* of conf */
 
     struct cg_metadata *md;
@@ -41,7 +41,7 @@ struct cg_authn {
     struct cg_subjects *subjects;
     struct cg_password_cache *passwords;
     struct cg_throttle *by_person, *by_address;
-    struct cg_pace *pace; /* of all logins together */
+    struct cg_pace *pace;      /* of all logins together */
     struct cg_keylock *asking; /* about a person: by folded name until it is resolved, then by UUID */
 
     /* The maintenance thread's own (cg_authn_tick). */

@@ -28,7 +28,7 @@ struct attempt {
     struct cg_authn_answer *answer;
     struct cg_error *err;
     int64_t arrived_ms;
-    char *id; /* the person's UUID as far as it is known, else NULL */
+    char *id;      /* the person's UUID as far as it is known, else NULL */
     bool admitted; /* counted among this second's logins */
     char folded[CG_LOGIN_NAME_MAX + 1];
     char address[CG_ADDRESS_KEY_SIZE];
@@ -145,8 +145,8 @@ static bool is_known_bad(const struct attempt *at)
     char key[KEY_MAX];
 
     return cg_password_cache_is_bad(passwords, at->folded, password_of(at), at->arrived_ms) ||
-           (at->id && cg_password_cache_is_bad(passwords, person_key("id:", at->id, key), password_of(at),
-                                               at->arrived_ms));
+           (at->id &&
+            cg_password_cache_is_bad(passwords, person_key("id:", at->id, key), password_of(at), at->arrived_ms));
 }
 
 /* May the directory be asked? What it refused before is refused again, without another failure being counted. */

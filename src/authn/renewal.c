@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
-/* What is asked of the directory in the background: ageing verdicts, the sweep, a last look before tokens are purged. */
+/* What is asked of the directory in the background: ageing verdicts, the sweep, a last look before tokens are purged.
+ */
 #include <stdlib.h>
 
 #include "authn/authn_private.h"

@@ -59,14 +59,12 @@ void cg_authn_record_tokens(struct cg_authn *authn, const struct cg_token_event 
         name = cg_identity_name(state.who);
     cg_log(CG_LOG_INFO, "authn", NULL, "%zu tokens of %s (%s): %s: %s", event->count, name, event->id, event->what,
            names);
-    if (authn->audit)
-        cg_audit_write(authn->audit,
-                       &(struct cg_audit_record){.event = event->event,
-                                                 .actor = name,
-                                                 .actor_id = event->id,
-                                                 .target = names,
-                                                 .detail = event->what},
-                       NULL);
+    if (authn->audit) {
+        struct cg_audit_record record = {
+            .event = event->event, .actor = name, .actor_id = event->id, .target = names, .detail = event->what};
+
+        cg_audit_write(authn->audit, &record, NULL);
+    }
     cg_subject_state_clear(&state);
     free(names);
 }
@@ -79,6 +77,15 @@ static const char *reason_of(enum cg_subject_change change, enum cg_err said)
                                  : "their owner is not in the directory any more, seen twice";
 }
 
+static void tell_of_guard(const char *id)
+{
+    cg_log(CG_LOG_ERROR, "authn", NULL,
+           "more people than ldap.max_sweep_fraction allows turned out to be gone within revalidate_interval (%s was "
+           "the last): that is taken for a fault of the directory or of search_base, and tokens go on as in an outage. "
+           "If they really left, raise max_sweep_fraction and reload",
+           id);
+}
+
 void cg_authn_note(struct cg_authn *authn, const char *id, enum cg_subject_change change, enum cg_err said)
 {
     struct cg_token_event event = {.id = id, .what = reason_of(change, said)};
@@ -87,11 +94,7 @@ void cg_authn_note(struct cg_authn *authn, const char *id, enum cg_subject_chang
     if (change == CG_SUBJECT_SAME)
         return;
     if (change == CG_SUBJECT_GUARDED) {
-        cg_log(CG_LOG_ERROR, "authn", NULL,
-               "more people than ldap.max_sweep_fraction allows turned out to be gone within revalidate_interval (%s was "
-               "the last): that is taken for a fault of the directory or of search_base, and tokens go on as in an "
-               "outage. If they really left, raise max_sweep_fraction and reload",
-               id);
+        tell_of_guard(id);
         return;
     }
     event.event = change == CG_SUBJECT_RESUMED ? CG_AUDIT_TOKEN_RESUME : CG_AUDIT_TOKEN_SUSPEND;

@@ -16,8 +16,8 @@ struct cg_round {
     size_t count;
     bool (*ask)(void *cls, size_t i); /* from several threads at once; false ends the round */
     void *cls;
-    unsigned threads;         /* at most so many at once, 1 or more */
-    int64_t until_ms;         /* monotonic; what is not begun by then is left */
+    unsigned threads;          /* at most so many at once, 1 or more */
+    int64_t until_ms;          /* monotonic; what is not begun by then is left */
     const atomic_bool *ending; /* true: the same */
 };
 

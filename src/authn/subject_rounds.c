@@ -8,7 +8,7 @@
 #include "base/str.h"
 #include "crategate/clock.h"
 
-#define KEEP_MS 3600000 /* beyond the longest grace */
+#define KEEP_MS 3600000                        /* beyond the longest grace */
 #define LONG_AGO_MS (3650 * INT64_C(86400000)) /* longer than any interval or grace */
 
 /* One walk: those that fit go into `ids` until it is full. */
@@ -229,8 +229,7 @@ static struct cg_subject *revive(const struct cg_conf *conf, const struct cg_sub
     return s;
 }
 
-void cg_subjects_restore(struct cg_subjects *subjects, const struct cg_conf *conf,
-                         const struct cg_subject_state *state)
+void cg_subjects_restore(struct cg_subjects *subjects, const struct cg_conf *conf, const struct cg_subject_state *state)
 {
     struct cg_subject_state past = *state;
     struct cg_subject *s;

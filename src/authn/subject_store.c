@@ -222,10 +222,11 @@ enum cg_err cg_authn_subjects_load(struct cg_authn *authn, struct cg_error *err)
     enum cg_err rc = authn->md->ops->subject_each(authn->md, load_row, &loading, err);
 
     if (rc == CG_OK && loading.strange)
-        cg_log(CG_LOG_WARN, "authn", NULL,
-               "%zu remembered verdicts of the directory were not written under this token.key and are ignored: the key "
-               "was replaced, or somebody changed the database",
-               loading.strange);
+        cg_log(
+            CG_LOG_WARN, "authn", NULL,
+            "%zu remembered verdicts of the directory were not written under this token.key and are ignored: the key "
+            "was replaced, or somebody changed the database",
+            loading.strange);
     return rc;
 }
 

@@ -112,12 +112,13 @@ static enum cg_err accept(const struct cg_subject *s, struct cg_identity **who_o
     return CG_OK;
 }
 
-static enum cg_err fall_back(const struct cg_subject *s, const struct cg_subject_question *q, struct cg_identity **who_out,
-                             struct cg_error *err)
+static enum cg_err fall_back(const struct cg_subject *s, const struct cg_subject_question *q,
+                             struct cg_identity **who_out, struct cg_error *err)
 {
     if (s && has_grace(s, q))
         return accept(s, who_out);
-    if (s && (s->verdict == CG_VERDICT_GONE || s->verdict == CG_VERDICT_DISABLED)) /* the last answer was no, and no grace is for that */
+    if (s && (s->verdict == CG_VERDICT_GONE ||
+              s->verdict == CG_VERDICT_DISABLED)) /* the last answer was no, and no grace is for that */
         return refuse(s, q, err);
     return unavailable(err);
 }

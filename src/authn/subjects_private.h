@@ -10,7 +10,8 @@
 #include "base/map.h"
 
 #define CG_SUBJECT_REFUSAL_MS 60000 /* who was gone or disabled is asked for again after this time at the latest */
-#define CG_SUBJECT_WANTED_MS 300000 /* for whom there is no verdict yet: asked for in the background while used within */
+#define CG_SUBJECT_WANTED_MS                                                                                           \
+    300000 /* for whom there is no verdict yet: asked for in the background while used within */
 
 struct cg_subject {
     enum cg_verdict verdict;

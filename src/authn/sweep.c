@@ -21,7 +21,7 @@
 #include "log/log.h"
 #include "log/metrics.h"
 
-#define FIRST_MS 60000   /* after the start, at the latest */
+#define FIRST_MS 60000      /* after the start, at the latest */
 #define STEPS_PER_SWEEP 0.1 /* the share of the interval that a sweep takes, a step a second */
 #define STEP_MIN 8
 #define STEP_MAX 256
@@ -134,11 +134,8 @@ struct step {
 
 static void note(const struct step *step, struct finding *finding, enum cg_err said, struct cg_identity *who)
 {
-    struct cg_subject_question q = {.conf = step->view->conf,
-                                    .id = finding->id,
-                                    .background = true,
-                                    .swept = true,
-                                    .now_ms = finding->asked_at};
+    struct cg_subject_question q = {
+        .conf = step->view->conf, .id = finding->id, .background = true, .swept = true, .now_ms = finding->asked_at};
 
     finding->said = said;
     if (said == CG_ERR_ABSENT || said == CG_ERR_DENIED)
@@ -183,7 +180,9 @@ static size_t step_size(const struct cg_sweep *sweep, const struct cg_conf *conf
 
 static void end(struct cg_sweep *sweep, const struct cg_authn_view *view, enum cg_err outcome, const char *text)
 {
-    enum cg_log_level level = outcome == CG_OK ? CG_LOG_INFO : outcome == CG_ERR_UNAVAILABLE ? CG_LOG_WARN : CG_LOG_ERROR;
+    enum cg_log_level level = outcome == CG_OK                ? CG_LOG_INFO
+                              : outcome == CG_ERR_UNAVAILABLE ? CG_LOG_WARN
+                                                              : CG_LOG_ERROR;
 
     cg_log(level, "authn", NULL, "%s", text);
     if (view->authn->audit)
@@ -237,8 +236,8 @@ static void judge(struct cg_sweep *sweep, const struct cg_authn_view *view)
         return;
     }
     believe(sweep, view);
-    snprintf(text, sizeof(text), "%zu owners of tokens were looked up, %zu of them newly gone or disabled", sweep->count,
-             out);
+    snprintf(text, sizeof(text), "%zu owners of tokens were looked up, %zu of them newly gone or disabled",
+             sweep->count, out);
     end(sweep, view, CG_OK, text);
 }
 
@@ -246,10 +245,11 @@ static void give_up(struct cg_sweep *sweep, const struct cg_authn_view *view)
 {
     char text[TEXT_MAX];
 
-    snprintf(text, sizeof(text),
-             "the directory stopped answering after %zu of %zu owners of tokens; nobody was suspended, and all are looked "
-             "up again later",
-             sweep->next, sweep->count);
+    snprintf(
+        text, sizeof(text),
+        "the directory stopped answering after %zu of %zu owners of tokens; nobody was suspended, and all are looked "
+        "up again later",
+        sweep->next, sweep->count);
     end(sweep, view, CG_ERR_UNAVAILABLE, text);
 }
 

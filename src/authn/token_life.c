@@ -17,9 +17,8 @@ static int64_t unused_end(const struct cg_conf *conf, const struct cg_token *tok
 {
     int64_t last = atomic_load_explicit(&token->last_used_at, memory_order_relaxed);
 
-    return conf->unused_token_days == 0
-               ? INT64_MAX
-               : (last ? last : token->created_at) + (int64_t)conf->unused_token_days * DAY_S;
+    return conf->unused_token_days == 0 ? INT64_MAX
+                                        : (last ? last : token->created_at) + (int64_t)conf->unused_token_days * DAY_S;
 }
 
 enum cg_token_state cg_authn_token_life(const struct cg_conf *conf, const struct cg_token *token, int64_t now_s,
@@ -56,8 +55,8 @@ void cg_authn_token_status(struct cg_authn *authn, const struct cg_token *token,
         status.state = CG_TOKEN_SUSPENDED;
         status.since = state.suspended_at ? state.suspended_at : state.gone_since;
     }
-    status.owner_name = cg_strdup(token->kind == CG_TOKEN_PERSON && state.who ? cg_identity_name(state.who)
-                                                                             : token->owner_name);
+    status.owner_name =
+        cg_strdup(token->kind == CG_TOKEN_PERSON && state.who ? cg_identity_name(state.who) : token->owner_name);
     cg_subject_state_clear(&state);
     cg_authn_view_put(&view);
     free(id);

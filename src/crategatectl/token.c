@@ -54,7 +54,8 @@ static enum cg_err add_grant(const struct cg_conf *conf, struct cg_token *wanted
     enum cg_err rc = CG_OK;
 
     if (!cg_conf_namespace(conf, ns))
-        rc = cg_error_set(err, CG_ERR_INVALID, "--grant %s: there is no namespace \"%s\" in the configuration", text, ns);
+        rc = cg_error_set(err, CG_ERR_INVALID, "--grant %s: there is no namespace \"%s\" in the configuration", text,
+                          ns);
     else if (!colon || (strcmp(colon, ":read") && strcmp(colon, ":publish") && strcmp(colon, ":admin")))
         rc = cg_error_set(err, CG_ERR_INVALID, "--grant %s: say NAMESPACE:read, NAMESPACE:publish or NAMESPACE:admin",
                           text);
@@ -168,7 +169,8 @@ static enum cg_err parse_create(struct cg_token_session *s, int argc, char **arg
         }
     }
     if (rc == CG_OK && (optind < argc || !wanted->owner_id || !wanted->grants))
-        rc = cg_error_set(err, CG_ERR_INVALID, "--service and at least one --grant are needed, and nothing behind them");
+        rc =
+            cg_error_set(err, CG_ERR_INVALID, "--service and at least one --grant are needed, and nothing behind them");
     return rc;
 }
 

@@ -10,7 +10,7 @@
     "token list [--user NAME] [--group GROUP] [--namespace NS] [--json]\n"                                             \
     "       crategatectl [-c FILE] token create --service NAME --grant NAMESPACE:ROLE [--grant ...] [--group GROUP]\n" \
     "                                    [--name TEXT] [--days N] [--scope ACTION,...] [--crate PATTERN,...]\n"        \
-    "       crategatectl [-c FILE] token revoke ID ...\n"                                                            \
+    "       crategatectl [-c FILE] token revoke ID ...\n"                                                              \
     "       crategatectl [-c FILE] token revoke [--dry-run] --user NAME | --group GROUP | --namespace NS"
 
 struct cg_token_session {

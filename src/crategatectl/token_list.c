@@ -17,8 +17,10 @@ static const char *kind_of(const struct cg_token *token)
     return token->kind == CG_TOKEN_SERVICE ? "service" : "person";
 }
 
-static const char *const state_words[] = {
-    [CG_TOKEN_WORKS] = "ok", [CG_TOKEN_EXPIRED] = "expired", [CG_TOKEN_UNUSED] = "unused", [CG_TOKEN_SUSPENDED] = "suspended"};
+static const char *const state_words[] = {[CG_TOKEN_WORKS] = "ok",
+                                          [CG_TOKEN_EXPIRED] = "expired",
+                                          [CG_TOKEN_UNUSED] = "unused",
+                                          [CG_TOKEN_SUSPENDED] = "suspended"};
 
 static void print_time(int64_t wall_s)
 {

@@ -42,7 +42,7 @@ enum cg_err cg_maintenance_resolve(struct cg_daemon *daemon, struct cg_error *er
     rc = cg_policy_resolve(old, current_directory(daemon), &fresh, &warnings, err);
     if (rc == CG_OK) {
         daemon->resolve_at_ms = cg_clock_mono_ms() + (cg_policy_incomplete(fresh) ? conf->ldap.server_retry_after
-                                                                                   : conf->ldap.revalidate_interval);
+                                                                                  : conf->ldap.revalidate_interval);
         cg_gateway_set_policy(&daemon->gw, fresh);
         cg_daemon_log_lines(CG_LOG_WARN, "authz", &warnings);
     }

@@ -44,7 +44,7 @@
       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO UPDATE SET verdict = excluded.verdict,"                \
       " asked_at = excluded.asked_at, gone_since = excluded.gone_since, suspended_at = excluded.suspended_at,"         \
       " identity = excluded.identity, mac = excluded.mac")                                                             \
-    X(SUBJECT_EACH, "SELECT id, verdict, asked_at, gone_since, suspended_at, identity, mac FROM subject")              \
+    X(SUBJECT_EACH, "SELECT id, verdict, asked_at, gone_since, suspended_at, identity, mac FROM subject ORDER BY rowid")              \
     X(SUBJECT_DELETE, "DELETE FROM subject WHERE id = ?1")                                                             \
     X(OWNER_SUPERSEDE,                                                                                                 \
       "UPDATE owner SET active = 0 WHERE ns = ?1 AND crate = ?2 AND login = ?3 AND active"                             \

@@ -54,8 +54,7 @@ enum cg_err cg_sqlite_subject_each(struct cg_metadata *md, cg_subject_visit visi
     return cg_sqlite_query(md, CG_SQL_SUBJECT_EACH, CG_SQL_NO_ARGS, visit_subject, &walk, err);
 }
 
-enum cg_err cg_sqlite_subject_delete(struct cg_metadata *md, const char *const *ids, size_t count,
-                                     struct cg_error *err)
+enum cg_err cg_sqlite_subject_delete(struct cg_metadata *md, const char *const *ids, size_t count, struct cg_error *err)
 {
     struct cg_sqlite_conn *conn;
     enum cg_err rc = cg_sqlite_begin(md, &conn, err);

@@ -380,7 +380,8 @@ static void a_row_that_somebody_else_wrote_is_ignored(void **state)
         cg_log_capture(NULL, NULL);
         assert_true(told);
         assert_int_equal(try_header(f, changes[i] == of_bob ? bob : alice, false), CG_ERR_UNAVAILABLE);
-        assert_int_equal(f->md->ops->subject_delete(f->md, (const char *const[]){"id-bob", "id-alice"}, 2, NULL), CG_OK);
+        assert_int_equal(f->md->ops->subject_delete(f->md, (const char *const[]){"id-bob", "id-alice"}, 2, NULL),
+                         CG_OK);
         fixture_restart(f);
     }
     free(alice);
@@ -435,7 +436,7 @@ static void a_database_that_does_not_answer_loses_no_verdict(void **state)
 static void a_clock_set_back_makes_a_verdict_too_old_for_everything(void **state)
 {
     struct fixture *f = *state;
-    struct cg_subject_state past = {.id = (char *)(uintptr_t)"id", .verdict = CG_VERDICT_GOOD};
+    struct cg_subject_state past = {.id = (char *)(uintptr_t) "id", .verdict = CG_VERDICT_GOOD};
     struct cg_subject_question q = {.conf = f->conf, .id = "id", .now_ms = cg_clock_mono_ms()};
     struct cg_identity *who = NULL;
 
@@ -464,7 +465,7 @@ static void who_is_forgotten_leaves_the_database_too(void **state)
 {
     struct fixture *f = *state;
     char *token = fixture_token(f);
-    struct cg_subject_state past = {.id = (char *)(uintptr_t)"id-old", .verdict = CG_VERDICT_GONE};
+    struct cg_subject_state past = {.id = (char *)(uintptr_t) "id-old", .verdict = CG_VERDICT_GONE};
     int rows = 0;
 
     past.asked_at = cg_clock_mono_ms() - INT64_C(400) * DAY;
