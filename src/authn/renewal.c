@@ -116,7 +116,8 @@ void cg_authn_look(struct cg_authn *authn)
     for (size_t i = 0; i < sizeof(duties) / sizeof(duties[0]) && !atomic_load(&authn->ending); i++) {
         struct cg_authn_view view = cg_authn_view_get(authn);
 
-        duties[i](&view);
+        if (cg_conf_has_directory(view.conf))
+            duties[i](&view);
         cg_authn_view_put(&view);
     }
 }

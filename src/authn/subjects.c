@@ -268,7 +268,7 @@ static bool guard(struct cg_subjects *subjects, const struct cg_subject *s, cons
 {
     struct turned turned = {.since_ms = q->now_ms - q->conf->ldap.revalidate_interval};
 
-    if (q->swept)
+    if (q->swept || !cg_conf_has_directory(q->conf)) /* who takes the directory away means it */
         return false;
     if (subjects->guarding || s->verdict != CG_VERDICT_GOOD)
         return subjects->guarding;

@@ -33,6 +33,7 @@ static int setup_verdicts(void **state)
     struct verdicts *v = cg_calloc(1, sizeof(*v));
 
     v->subjects = cg_subjects_new();
+    v->conf.ldap.present = v->conf.ldap.enabled = true;
     v->conf.ldap.revalidate_interval = 15 * MINUTE;
     v->conf.ldap.stale_if_error_read = 720 * MINUTE;
     v->conf.ldap.server_retry_after = 30000;
@@ -226,6 +227,20 @@ static void what_a_sweep_believes_is_not_counted_again(void **state)
     }
     assert_int_equal(record_of(v, "p16", MINUTE, CG_ERR_ABSENT, false), CG_SUBJECT_SAME);
     assert_int_equal(judge(v, "p16", MINUTE), CG_ERR_UNAUTHENTICATED);
+}
+
+static void without_a_directory_nobody_is_spared(void **state)
+{
+    struct verdicts *v = *state;
+    char id[16];
+
+    fill(v, 20);
+    v->conf.ldap.enabled = false;
+    for (int i = 0; i < 20; i++) {
+        snprintf(id, sizeof(id), "p%d", i);
+        record_of(v, id, MINUTE, CG_ERR_ABSENT, false);
+        assert_int_equal(judge(v, id, MINUTE), CG_ERR_UNAUTHENTICATED);
+    }
 }
 
 static void a_reload_is_the_administrators_word(void **state)
@@ -493,6 +508,7 @@ int main(void)
         V(too_many_gone_at_once_are_not_believed),
         V(leavers_over_a_longer_time_are_believed),
         V(what_a_sweep_believes_is_not_counted_again),
+        V(without_a_directory_nobody_is_spared),
         V(a_reload_is_the_administrators_word),
         T(a_restart_in_an_outage_stops_no_build),
         T(no_restart_lets_in_who_was_refused),
