@@ -281,6 +281,20 @@ static bool guard(struct cg_subjects *subjects, const struct cg_subject *s, cons
     return true;
 }
 
+/* By name and in rights. */
+static bool is_same(const struct cg_identity *before, const struct cg_identity *now)
+{
+    size_t count = cg_identity_group_count(now);
+
+    if (!before || strcmp(cg_identity_name(before), cg_identity_name(now)) != 0 ||
+        cg_identity_group_count(before) != count)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(cg_identity_group_dn(before, i), cg_identity_group_dn(now, i)) != 0)
+            return false;
+    return true;
+}
+
 static enum cg_verdict verdict_of(enum cg_err said)
 {
     if (said == CG_OK)
@@ -303,7 +317,7 @@ static enum cg_subject_change take_answer(struct cg_subjects *subjects, const st
         set_failure(s, q, cg_clock_mono_ms());
         return change;
     }
-    if (verdict != s->verdict)
+    if (verdict != s->verdict || (who && !is_same(s->who, who)))
         atomic_store(&subjects->urgent, true);
     set_answer(s, q, verdict, who, current);
     change = settle(s, q, !guarded);

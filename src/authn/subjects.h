@@ -117,7 +117,7 @@ bool cg_subjects_get(struct cg_subjects *subjects, const char *id, struct cg_sub
 /* Those that changed since they were last taken; give them back when writing them down failed. */
 size_t cg_subjects_take_changed(struct cg_subjects *subjects, struct cg_subject_state *states_out, size_t max);
 void cg_subjects_give_back(struct cg_subjects *subjects, const struct cg_subject_state *states, size_t count);
-/* Is there a change that should be written down soon: one of the verdict itself, not only of its age? */
+/* Is there a change that should be written down soon: of the verdict, the name or the groups, not only of its age? */
 bool cg_subjects_urgent(struct cg_subjects *subjects);
 /* Puts in what was written down by an earlier process; takes its own reference of `who`. */
 void cg_subjects_restore(struct cg_subjects *subjects, const struct cg_conf *conf,

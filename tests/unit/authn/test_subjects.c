@@ -424,6 +424,11 @@ static void verdicts_are_written_by_the_tick_in_one_go_and_never_by_a_request(vo
     f->authn->saved_at -= 10000;
     cg_authn_tick(f->authn);
     assert_int_equal(atomic_load(puts), 2);
+    cg_fake_directory_set_groups(f->dir, "alice", NULL);
+    cg_authn_reconfigure(f->authn, f->conf, f->dir);
+    assert_int_equal(try_header(f, alice, false), CG_OK);
+    cg_authn_tick(f->authn); /* fewer rights: at once */
+    assert_int_equal(atomic_load(puts), 3);
     free(alice);
     free(bob);
 }
