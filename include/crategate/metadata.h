@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 /*
- * The database: tokens, owners, download counts, and what is derived from the
- * crates (summaries for search, versions, dependencies for reverse lookups).
+ * The database: tokens and what was last known of their owners, owners of
+ * crates, download counts, and what is derived from the crates (summaries for
+ * search, versions, dependencies for reverse lookups).
  * Drivers: src/metadata/sqlite, and tests/fakes/fake_metadata.
  *
  * `crate` is the folded name everywhere in here (lower case, `_` -> `-`), so
@@ -99,8 +100,22 @@ struct cg_download_count {
     uint64_t count; /* to be added */
 };
 
+/* What the directory last said of somebody whose tokens are used: kept so that a restart while the directory is down does
+ * not stop every build. Drivers only store it; authn writes it, judges it and trusts it no further than its `mac` goes.
+ * Borrowed pointers. */
+struct cg_subject_row {
+    const char *id;       /* the entry's UUID, or "group:DN" */
+    int verdict;          /* authn's */
+    int64_t asked_at;     /* wall seconds */
+    int64_t gone_since;   /* wall seconds, 0: not gone */
+    int64_t suspended_at; /* wall seconds, 0: not suspended */
+    const char *identity; /* JSON text */
+    unsigned char mac[CG_TOKEN_DIGEST_SIZE];
+};
+
 /* Visitors: the pointers in the row are valid during the call only. Non-OK stops. */
 typedef enum cg_err (*cg_token_visit)(void *cls, struct cg_token *token); /* takes its own reference to keep it */
+typedef enum cg_err (*cg_subject_visit)(void *cls, const struct cg_subject_row *row);
 typedef enum cg_err (*cg_owner_visit)(void *cls, const struct cg_owner *owner);
 typedef enum cg_err (*cg_summary_visit)(void *cls, const struct cg_crate_summary *summary);
 typedef enum cg_err (*cg_version_visit)(void *cls, const struct cg_version_row *row);
@@ -117,6 +132,14 @@ struct cg_metadata_ops {
     /* Sets last use of several tokens at once: ids[i] at times[i]. */
     enum cg_err (*token_touch)(struct cg_metadata *md, const int64_t *ids, const int64_t *times, size_t count,
                                struct cg_error *err) CG_CHECK;
+
+    /* Verdicts. put writes several at once, each in place of the one before; delete of an unknown id is OK. */
+    enum cg_err (*subject_put)(struct cg_metadata *md, const struct cg_subject_row *rows, size_t count,
+                               struct cg_error *err) CG_CHECK;
+    enum cg_err (*subject_each)(struct cg_metadata *md, cg_subject_visit visit, void *cls,
+                                struct cg_error *err) CG_CHECK;
+    enum cg_err (*subject_delete)(struct cg_metadata *md, const char *const *ids, size_t count,
+                                  struct cg_error *err) CG_CHECK;
 
     /* Generations: numbers that grow when something changed, by whichever process: "tokens", "index", "owners". */
     enum cg_err (*generation)(struct cg_metadata *md, const char *what, int64_t *value_out,

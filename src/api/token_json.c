@@ -9,7 +9,7 @@
 
 #define SCOPES_MAX 100
 
-static void add_list(struct cg_buf *out, const char *key, char *const *list)
+void cg_token_json_list(struct cg_buf *out, const char *key, char *const *list)
 {
     cg_buf_addf(out, ",\"%s\":", key);
     if (!list) {
@@ -59,9 +59,9 @@ static void add_actions(struct cg_buf *out, unsigned actions)
     cg_buf_addch(out, ']');
 }
 
-void cg_token_json(struct cg_buf *out, const struct cg_token *token, const struct cg_secret *secret)
+void cg_token_json_members(struct cg_buf *out, const struct cg_token *token, const struct cg_secret *secret)
 {
-    cg_buf_addf(out, "{\"id\":%lld,\"name\":", (long long)token->id);
+    cg_buf_addf(out, "\"id\":%lld,\"name\":", (long long)token->id);
     cg_json_quote(out, token->name);
     if (secret) {
         cg_buf_addstr(out, ",\"token\":");
@@ -71,9 +71,15 @@ void cg_token_json(struct cg_buf *out, const struct cg_token *token, const struc
     add_time(out, "last_used_at", token->last_used_at);
     add_time(out, "expired_at", token->expires_at);
     add_actions(out, token->actions);
-    add_list(out, "crate_scopes", token->crates);
-    add_list(out, "namespace_scopes", token->namespaces);
-    cg_buf_addstr(out, "}");
+    cg_token_json_list(out, "crate_scopes", token->crates);
+    cg_token_json_list(out, "namespace_scopes", token->namespaces);
+}
+
+void cg_token_json(struct cg_buf *out, const struct cg_token *token, const struct cg_secret *secret)
+{
+    cg_buf_addch(out, '{');
+    cg_token_json_members(out, token, secret);
+    cg_buf_addch(out, '}');
 }
 
 /* A member that is a list of strings: absent and null give NULL, "not narrowed". An empty list is refused, because it

@@ -6,6 +6,9 @@
 #include "base/mem.h"
 #include "http/http.h"
 
+/* Appends the members of a token's object, without the braces, and one that is a list (NULL: null). */
+void cg_token_json_members(struct cg_buf *out, const struct cg_token *token, const struct cg_secret *secret);
+void cg_token_json_list(struct cg_buf *out, const char *key, char *const *list);
 /* Appends one object. `secret`: shown once, at creation; else NULL. */
 void cg_token_json(struct cg_buf *out, const struct cg_token *token, const struct cg_secret *secret);
 /* Reads {"api_token":{"name":...,"endpoint_scopes":...}}. INVALID names the member. The caller drops the reference. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 #include "authn/authn.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,9 +14,9 @@
 #include "log/log.h"
 #include "log/metrics.h"
 
-#define REFRESH_AT_ONCE 16
-#define REFRESH_MS 5000
 #define SWEEP_MS 60000
+#define SWEEP_AT_ONCE 256
+#define SAVE_MS 10000 /* verdicts that only got older are written down this often */
 
 struct cg_authn_view cg_authn_view_get(struct cg_authn *authn)
 {
@@ -61,14 +62,20 @@ static struct cg_authn *authn_alloc(const struct cg_conf *conf, struct cg_direct
     authn->passwords = cg_password_cache_new();
     authn->by_person = cg_throttle_new();
     authn->by_address = cg_throttle_new();
+    authn->pace = cg_pace_new();
     authn->asking = cg_keylock_new();
-    authn->swept_at = cg_clock_mono_ms();
+    authn->sweep = cg_sweep_new(conf);
+    authn->swept_at = authn->saved_at = cg_clock_mono_ms();
+    authn->purged_at = authn->swept_at;
+    cg_authn_fingerprint(conf, authn->fingerprint);
     return authn;
 }
 
 static void authn_dealloc(struct cg_authn *authn)
 {
+    cg_sweep_free(&authn->sweep);
     cg_keylock_free(&authn->asking);
+    cg_pace_free(&authn->pace);
     cg_throttle_free(&authn->by_address);
     cg_throttle_free(&authn->by_person);
     cg_password_cache_free(&authn->passwords);
@@ -107,6 +114,8 @@ enum cg_err cg_authn_new(const struct cg_conf *conf, struct cg_directory *dir, s
         rc = cg_authn_tokens_refresh(authn, err);
         pthread_mutex_unlock(&authn->change_lock);
     }
+    if (rc == CG_OK)
+        rc = cg_authn_subjects_load(authn, err);
     if (rc == CG_OK) {
         warn_if_void(authn, made);
         *authn_out = authn;
@@ -121,19 +130,28 @@ void cg_authn_free(struct cg_authn **authn)
     if (!*authn)
         return;
     cg_authn_tokens_write_uses(*authn);
+    cg_authn_subjects_save(*authn);
     authn_dealloc(*authn);
     *authn = NULL;
 }
 
+void cg_authn_set_audit(struct cg_authn *authn, struct cg_audit *audit)
+{
+    authn->audit = audit;
+}
+
 void cg_authn_reconfigure(struct cg_authn *authn, const struct cg_conf *conf, struct cg_directory *dir)
 {
+    char fingerprint[CG_FINGERPRINT_SIZE];
     struct cg_conf *old;
 
+    cg_authn_fingerprint(conf, fingerprint);
     pthread_rwlock_wrlock(&authn->settings_lock);
     old = authn->conf;
     authn->conf = cg_conf_ref((struct cg_conf *)conf);
     authn->dir = dir;
     authn->epoch++;
+    memcpy(authn->fingerprint, fingerprint, sizeof(fingerprint));
     pthread_rwlock_unlock(&authn->settings_lock);
     cg_conf_unref(&old);
     cg_subjects_expire_all(authn->subjects);
@@ -162,18 +180,57 @@ static bool name_fits(const char *sent, const struct cg_token *token, const stru
     return strcmp(folded, other) == 0;
 }
 
-/* The token's owner as the directory knows them; a service is known from its token alone. */
+static enum cg_err judge(const struct cg_authn_view *view, const struct cg_subject_question *q, bool block,
+                         struct cg_identity **who_out, struct cg_error *err)
+{
+    enum cg_err rc = cg_subjects_judge(view->authn->subjects, q, who_out, err);
+
+    return rc == CG_ERR_AGAIN && block ? cg_authn_revalidate(view, q->id, q->writes, who_out, err) : rc;
+}
+
+/* A service is known from its token alone; when a group owns it, there must be somebody in that. */
+static enum cg_err check_group(const struct cg_authn_view *view, const struct cg_token *token,
+                               struct cg_subject_question *q, bool block, struct cg_error *err)
+{
+    char *id = cg_authn_subject_of(token);
+    struct cg_identity *group = NULL;
+    enum cg_err rc = CG_OK;
+
+    q->id = id;
+    if (id)
+        rc = judge(view, q, block, &group, err);
+    cg_identity_unref(&group);
+    free(id);
+    return rc;
+}
+
+/* The token's owner as the directory knows them; a service's comes from the table. */
 static enum cg_err find_owner(const struct cg_authn_view *view, const struct cg_token *token, bool writes, bool block,
                               struct cg_identity **who_out, struct cg_error *err)
 {
     struct cg_subject_question q = {
         .conf = view->conf, .id = token->owner_id, .writes = writes, .now_ms = cg_clock_mono_ms()};
-    enum cg_err rc;
 
     if (token->kind == CG_TOKEN_SERVICE)
-        return CG_OK; /* the table gave it */
-    rc = cg_subjects_judge(view->authn->subjects, &q, who_out, err);
-    return rc == CG_ERR_AGAIN && block ? cg_authn_revalidate(view, token->owner_id, writes, who_out, err) : rc;
+        return check_group(view, token, &q, block, err);
+    return judge(view, &q, block, who_out, err);
+}
+
+static enum cg_err check_age(const struct cg_authn_view *view, const struct cg_token *token, struct cg_error *err)
+{
+    char text[120];
+
+    switch (cg_authn_token_life(view->conf, token, cg_clock_wall_s(), NULL)) {
+    case CG_TOKEN_EXPIRED:
+        return bad_token(view, err, "this token has expired");
+    case CG_TOKEN_UNUSED:
+        snprintf(text, sizeof(text),
+                 "this token was not used for %u days (unused_token_days) and does not work any more",
+                 view->conf->unused_token_days);
+        return bad_token(view, err, text);
+    default:
+        return CG_OK;
+    }
 }
 
 static enum cg_err check_token(const struct cg_authn_view *view, const struct cg_authn_request *request, bool block,
@@ -191,9 +248,8 @@ static enum cg_err check_token(const struct cg_authn_view *view, const struct cg
     cg_hmac(view->authn->token_key, secret->bytes, secret->len, NULL, 0, digest);
     if (!cg_token_table_get(view->authn->tokens, digest, &token, &who))
         return bad_token(view, err, "this token is not known here, or was revoked");
-    if (token->expires_at <= cg_clock_wall_s())
-        rc = bad_token(view, err, "this token has expired");
-    else
+    rc = check_age(view, token, err);
+    if (rc == CG_OK)
         rc = find_owner(view, token, request->writes, block, &who, err);
     if (rc == CG_OK && !name_fits(request->cred->username, token, who))
         rc = bad_token(view, err, "this token belongs to another user than the one named with it");
@@ -265,35 +321,38 @@ static void refresh_tokens(struct cg_authn *authn)
     authn->database_down = rc != CG_OK;
 }
 
-/* Verdicts that age, before anybody has to wait for it. The first one without an answer ends the round: the directory
- * is down, and the next round tries somebody else. So do answers that take long, for this thread has other duties. */
-static void refresh_people(struct cg_authn *authn)
+static void save_subjects(struct cg_authn *authn)
 {
-    struct cg_authn_view view = cg_authn_view_get(authn);
-    char *ids[REFRESH_AT_ONCE];
     int64_t now = cg_clock_mono_ms();
-    size_t count = cg_subjects_due(authn->subjects, now, ids, REFRESH_AT_ONCE);
-    bool answered = true;
 
-    for (size_t i = 0; i < count; i++) {
-        answered = answered && cg_clock_mono_ms() - now < REFRESH_MS && cg_authn_refresh(&view, ids[i]);
-        free(ids[i]);
-    }
-    cg_authn_view_put(&view);
+    if (now - authn->saved_at < SAVE_MS && !cg_subjects_urgent(authn->subjects))
+        return;
+    authn->saved_at = now;
+    cg_authn_subjects_save(authn);
 }
 
-static void sweep(struct cg_authn *authn)
+static void forget_subjects(struct cg_authn *authn, const struct cg_conf *conf, int64_t now)
+{
+    char *ids[SWEEP_AT_ONCE];
+    size_t count = cg_subjects_sweep(authn->subjects, conf, now, ids, SWEEP_AT_ONCE);
+
+    cg_authn_subjects_delete(authn, ids, count);
+    for (size_t i = 0; i < count; i++)
+        free(ids[i]);
+}
+
+static void forget_old(struct cg_authn *authn)
 {
     struct cg_authn_view view = cg_authn_view_get(authn);
     int64_t now = cg_clock_mono_ms();
 
     if (now - authn->swept_at >= SWEEP_MS) {
         authn->swept_at = now;
-        cg_subjects_sweep(authn->subjects, view.conf, now);
+        forget_subjects(authn, view.conf, now);
         cg_password_cache_sweep(authn->passwords, now);
         cg_throttle_sweep(authn->by_person, now - view.conf->ldap.failure_window);
         cg_throttle_sweep(authn->by_address, now - SWEEP_MS);
-        cg_authn_tokens_purge(authn);
+        cg_authn_tokens_purge(authn, view.conf);
     }
     cg_authn_view_put(&view);
 }
@@ -302,6 +361,6 @@ void cg_authn_tick(struct cg_authn *authn)
 {
     refresh_tokens(authn);
     cg_authn_tokens_write_uses(authn);
-    refresh_people(authn);
-    sweep(authn);
+    save_subjects(authn);
+    forget_old(authn);
 }

@@ -13,8 +13,8 @@
  *   THROTTLED        too many failures from this person or address; err->retry_after_s
  *   UNAVAILABLE      the directory or the database did not answer and no grace is left
  *
- * Threading: everything may be called from any thread; only slow, and the token
- * functions, block.
+ * Threading: everything may be called from any thread; only slow, look, tick and
+ * the token functions block.
  */
 #ifndef CG_AUTHN_AUTHN_H
 #define CG_AUTHN_AUTHN_H
@@ -25,6 +25,7 @@
 #include "authz/policy.h"
 #include "base/secret.h"
 #include "conf/conf.h"
+#include "crategate/audit.h"
 #include "crategate/directory.h"
 #include "crategate/metadata.h"
 
@@ -61,10 +62,14 @@ struct cg_authn_answer {
 };
 
 /* Takes its own reference to conf; dir and md must outlive it (for dir see reconfigure). The key of the tokens is
- * state_dir/token.key, made (0600) when missing. Loads all tokens. INVALID for a bad key file, UNAVAILABLE. */
+ * state_dir/token.key, made (0600) when missing. Loads all tokens and the last verdicts about their owners. INVALID for
+ * a bad key file, UNAVAILABLE. */
 enum cg_err cg_authn_new(const struct cg_conf *conf, struct cg_directory *dir, struct cg_metadata *md,
                          struct cg_authn **authn_out, struct cg_error *err) CG_CHECK;
 void cg_authn_free(struct cg_authn **authn);
+/* Where suspended, resumed and purged tokens and sweeps are recorded; must outlive it. Before anything else is called.
+ */
+void cg_authn_set_audit(struct cg_authn *authn, struct cg_audit *audit);
 /* After a reload: new settings, new directory object (the old one must stay alive until cg_authn_free or until no
  * request uses it; the caller keeps it). Identities are kept but due for revalidation. */
 void cg_authn_reconfigure(struct cg_authn *authn, const struct cg_conf *conf, struct cg_directory *dir);
@@ -76,19 +81,39 @@ enum cg_err cg_authn_slow(struct cg_authn *authn, const struct cg_authn_request 
 /* Drops both references. */
 void cg_caller_free(struct cg_caller *caller);
 
-/* Once a second, from the maintenance thread: reloads tokens when their generation moved, writes last uses,
- * revalidates people whose verdict ages (0.75 of the interval) in the background, forgets what is old. */
+/* Once a second, from the maintenance thread: reloads tokens when their generation moved, writes last uses and
+ * verdicts, forgets what is old. Never asks the directory. */
 void cg_authn_tick(struct cg_authn *authn);
+/* Once a second, from a thread that nothing else depends on: renews the verdicts that age (0.75 of the interval), goes
+ * on with the sweep over all owners of tokens, deletes the tokens of those long gone. Takes a few seconds at most, but
+ * for lookups that the directory does not answer. */
+void cg_authn_look(struct cg_authn *authn);
+/* The process is about to end: look begins no further question. */
+void cg_authn_end(struct cg_authn *authn);
 
 /* Tokens (blocking). `wanted` carries name, scopes, expires_at (0: default) and, for services, kind, owner and grants;
  * the secret goes to *secret_out, the stored token to *token_out (a reference). INVALID for a bad name, scope or
- * grant, a past expiry, one beyond max_token_days; CONFLICT when the owner has too many already. */
+ * grant, a past expiry, one beyond max_token_days; CONFLICT when the owner has too many already. A service's token with
+ * a `group` (a DN) works as long as that group has an active member. */
 enum cg_err cg_authn_token_create(struct cg_authn *authn, const struct cg_token *wanted, struct cg_secret *secret_out,
                                   struct cg_token **token_out, struct cg_error *err) CG_CHECK;
 /* owner_id NULL: whoever's (administration). ABSENT when there is none of that owner. */
 enum cg_err cg_authn_token_revoke(struct cg_authn *authn, int64_t id, const char *owner_id,
                                   struct cg_error *err) CG_CHECK;
-/* Visits the live tokens of an owner (NULL: all), from memory. */
+/* Visits the tokens of an owner (NULL: all) that neither expired nor went unused for too long, from memory. */
 enum cg_err cg_authn_token_each(struct cg_authn *authn, const char *owner_id, cg_token_visit visit, void *cls) CG_CHECK;
+/* Visits every stored token, whatever its state. */
+enum cg_err cg_authn_token_all(struct cg_authn *authn, cg_token_visit visit, void *cls) CG_CHECK;
+
+enum cg_token_state { CG_TOKEN_WORKS, CG_TOKEN_EXPIRED, CG_TOKEN_UNUSED, CG_TOKEN_SUSPENDED };
+
+/* How things stand with a token, from memory. */
+struct cg_token_status {
+    enum cg_token_state state;
+    int64_t since;    /* wall seconds: when it became so; 0 while it works */
+    char *owner_name; /* as the directory last called its owner */
+};
+void cg_authn_token_status(struct cg_authn *authn, const struct cg_token *token, struct cg_token_status *status_out);
+void cg_token_status_clear(struct cg_token_status *status);
 
 #endif

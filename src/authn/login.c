@@ -28,7 +28,8 @@ struct attempt {
     struct cg_authn_answer *answer;
     struct cg_error *err;
     int64_t arrived_ms;
-    char *id; /* the person's UUID as far as it is known, else NULL */
+    char *id;      /* the person's UUID as far as it is known, else NULL */
+    bool admitted; /* counted among this second's logins */
     char folded[CG_LOGIN_NAME_MAX + 1];
     char address[CG_ADDRESS_KEY_SIZE];
 };
@@ -137,12 +138,23 @@ static void count_failure(const struct attempt *at)
         cg_throttle_fail(authn->by_person, person_key("id:", at->id, key), person_limit(at), now);
 }
 
+/* By what was typed, and by whom that is: another spelling of the name does not take a refused password there again. */
+static bool is_known_bad(const struct attempt *at)
+{
+    struct cg_password_cache *passwords = at->view->authn->passwords;
+    char key[KEY_MAX];
+
+    return cg_password_cache_is_bad(passwords, at->folded, password_of(at), at->arrived_ms) ||
+           (at->id &&
+            cg_password_cache_is_bad(passwords, person_key("id:", at->id, key), password_of(at), at->arrived_ms));
+}
+
 /* May the directory be asked? What it refused before is refused again, without another failure being counted. */
 static enum cg_err check_memory(struct attempt *at)
 {
     unsigned wait;
 
-    if (cg_password_cache_is_bad(at->view->authn->passwords, at->folded, password_of(at), at->arrived_ms))
+    if (is_known_bad(at))
         return refuse(at);
     wait = wait_s(at);
     if (wait == 0)
@@ -154,6 +166,22 @@ static enum cg_err check_memory(struct attempt *at)
                  wait);
     if (at->err)
         at->err->retry_after_s = wait;
+    return CG_ERR_THROTTLED;
+}
+
+/* The last thing before the directory: does it have room for one more in this second? Asked once a login. */
+static enum cg_err admit(struct attempt *at)
+{
+    if (at->admitted || cg_pace_take(at->view->authn->pace, ldap_of(at)->max_logins_per_second, cg_clock_mono_ms())) {
+        at->admitted = true;
+        return CG_OK;
+    }
+    cg_metric_add(CG_METRIC_LOGIN_THROTTLED, 1);
+    cg_error_set(at->err, CG_ERR_THROTTLED,
+                 "more people are logging in at this moment than the directory is asked about "
+                 "(ldap.max_logins_per_second); try again in a second (tokens go on working)");
+    if (at->err)
+        at->err->retry_after_s = 1;
     return CG_ERR_THROTTLED;
 }
 
@@ -231,10 +259,15 @@ enum cg_err cg_login_fast(const struct cg_authn_view *view, const struct cg_auth
 /* The directory said no. */
 static enum cg_err fail(struct attempt *at, const struct cg_error *said)
 {
+    struct cg_password_cache *passwords = at->view->authn->passwords;
+    int64_t until = cg_clock_mono_ms() + ldap_of(at)->negative_cache_ttl;
+    char key[KEY_MAX];
+
     cg_log_error(CG_LOG_DEBUG, "authn", NULL, said, "a login was refused");
     count_failure(at);
-    cg_password_cache_add_bad(at->view->authn->passwords, at->folded, password_of(at),
-                              cg_clock_mono_ms() + ldap_of(at)->negative_cache_ttl);
+    cg_password_cache_add_bad(passwords, at->folded, password_of(at), until);
+    if (at->id)
+        cg_password_cache_add_bad(passwords, person_key("id:", at->id, key), password_of(at), until);
     return refuse(at);
 }
 
@@ -287,6 +320,8 @@ static enum cg_err resolve_name(struct attempt *at)
         rc = CG_OK;
     } else {
         rc = check_memory(at);
+        if (rc == CG_OK)
+            rc = admit(at);
         asked = rc == CG_OK;
         if (asked)
             rc = find_person(at);
@@ -310,7 +345,7 @@ static enum cg_err bind_person(struct attempt *at)
     if (rc != CG_OK)
         return unanswered(at, &said);
     q.id = cg_identity_id(who);
-    cg_subjects_record(authn->subjects, &q, CG_OK, who, current);
+    cg_authn_take_answer(at->view, &q, CG_OK, who);
     if (current) {
         cg_password_cache_learn(authn->passwords, at->folded, q.id, q.now_ms);
         cg_password_cache_add_good(authn->passwords, q.id, password_of(at), cg_clock_mono_ms());
@@ -345,6 +380,8 @@ static enum cg_err ask_password(struct attempt *at)
         rc = CG_OK;
     } else {
         rc = check_memory(at);
+        if (rc == CG_OK)
+            rc = admit(at);
         asked = rc == CG_OK;
         if (asked)
             rc = bind_person(at);

@@ -1,45 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 #include "authn/subjects.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "authn/subjects_private.h"
 #include "base/digest.h"
-#include "base/map.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "crategate/clock.h"
+#include "log/metrics.h"
 
-#define REFUSAL_MS 60000 /* who was gone or disabled is asked for again after this time at the latest */
 #define RETRY_AFTER_S 30
 #define USED_STEP_MS 1000 /* a use is noted at most this often, to leave the cache line alone */
-#define WANTED_MS 300000  /* for whom there is no verdict yet: asked for in the background while used within */
-#define KEEP_MS 3600000   /* beyond the longest grace */
-
-enum verdict { NEVER, GOOD, GONE, DISABLED };
-
-struct subject {
-    enum verdict verdict;
-    struct cg_identity *who; /* of GOOD, else NULL */
-    int64_t asked_at;        /* monotonic ms, when the answer in here was asked for */
-    int64_t fresh_until;     /* until then nobody needs to ask; 0: due */
-    int64_t refresh_at;      /* of GOOD: from then on the background asks */
-    bool failing;            /* asked since, and not answered */
-    int64_t failed_at;       /* when that became known */
-    int64_t retry_at;        /* not asked again before */
-    _Atomic int64_t used_at;
-};
-
-struct cg_subjects {
-    pthread_rwlock_t lock; /* the map and all but used_at in the subjects */
-    struct cg_map *by_id;
-    _Atomic int64_t answered_at; /* when the directory last answered anything about anybody */
-};
+#define CONFIRM_S 300
+#define LIMIT_MIN 5
 
 static void free_subject(void *value)
 {
-    struct subject *s = value;
+    struct cg_subject *s = value;
 
     cg_identity_unref(&s->who);
     free(s);
@@ -68,13 +47,47 @@ void cg_subjects_free(struct cg_subjects **subjects)
     *subjects = NULL;
 }
 
-static enum cg_err refuse(const struct subject *s, const struct cg_subject_question *q, struct cg_error *err)
+int64_t cg_subject_wall_s(int64_t mono_ms)
 {
+    return cg_clock_wall_s() - (cg_clock_mono_ms() - mono_ms) / 1000;
+}
+
+int64_t cg_subject_confirm_s(const struct cg_conf *conf)
+{
+    int64_t interval = conf->ldap.revalidate_interval / 1000;
+
+    return interval < CONFIRM_S ? interval : CONFIRM_S;
+}
+
+int64_t cg_subject_refusal_ms(const struct cg_conf *conf)
+{
+    int64_t interval = conf->ldap.revalidate_interval;
+
+    return interval < CG_SUBJECT_REFUSAL_MS ? interval : CG_SUBJECT_REFUSAL_MS;
+}
+
+int64_t cg_subject_refresh_ms(int64_t interval_ms)
+{
+    uint16_t random;
+
+    cg_random(&random, sizeof(random));
+    return interval_ms * 3 / 4 * (900 + random % 201) / 1000;
+}
+
+static enum cg_err refuse(const struct cg_subject *s, const struct cg_subject_question *q, struct cg_error *err)
+{
+    const char *state = s->verdict == CG_VERDICT_GONE ? "gone" : "disabled";
+
+    if (cg_str_starts(q->id, CG_SUBJECT_GROUP))
+        return cg_error_hide(err, CG_ERR_UNAUTHENTICATED,
+                             "the group that owns this service's token has no active member in the directory, so the "
+                             "token does not work; the registry's administrators can tell which group it is",
+                             "%s is %s", q->id, state);
     return cg_error_hide(
         err, CG_ERR_UNAUTHENTICATED,
         "the account of this token's owner is not active in the directory, so the token does not work; "
         "the directory's administrators can tell why",
-        "%s is %s", q->id, s->verdict == GONE ? "gone" : "disabled");
+        "%s is %s", q->id, state);
 }
 
 static enum cg_err unavailable(struct cg_error *err)
@@ -86,48 +99,49 @@ static enum cg_err unavailable(struct cg_error *err)
     return CG_ERR_UNAVAILABLE;
 }
 
-static bool has_grace(const struct subject *s, const struct cg_subject_question *q)
+static bool has_grace(const struct cg_subject *s, const struct cg_subject_question *q)
 {
     int64_t grace = q->writes ? q->conf->ldap.stale_if_error_write : q->conf->ldap.stale_if_error_read;
 
-    return s->verdict == GOOD && q->now_ms - s->asked_at < grace;
+    return s->verdict == CG_VERDICT_GOOD && q->now_ms - s->asked_at < grace;
 }
 
-static enum cg_err accept(const struct subject *s, struct cg_identity **who_out)
+static enum cg_err accept(const struct cg_subject *s, struct cg_identity **who_out)
 {
     *who_out = cg_identity_ref(s->who);
     return CG_OK;
 }
 
-static enum cg_err fall_back(const struct subject *s, const struct cg_subject_question *q, struct cg_identity **who_out,
-                             struct cg_error *err)
+static enum cg_err fall_back(const struct cg_subject *s, const struct cg_subject_question *q,
+                             struct cg_identity **who_out, struct cg_error *err)
 {
     if (s && has_grace(s, q))
         return accept(s, who_out);
-    if (s && (s->verdict == GONE || s->verdict == DISABLED)) /* the last answer was no, and no grace is for that */
+    if (s && (s->verdict == CG_VERDICT_GONE ||
+              s->verdict == CG_VERDICT_DISABLED)) /* the last answer was no, and no grace is for that */
         return refuse(s, q, err);
     return unavailable(err);
 }
 
 /* Nobody need ask the directory now: it did not answer a moment ago, or grace lasts and it has been silent since. */
-static bool spared(const struct cg_subjects *subjects, const struct subject *s, const struct cg_subject_question *q)
+static bool spared(const struct cg_subjects *subjects, const struct cg_subject *s, const struct cg_subject_question *q)
 {
     if (!s->failing)
         return false;
     return q->now_ms < s->retry_at || (has_grace(s, q) && atomic_load(&subjects->answered_at) <= s->failed_at);
 }
 
-static enum cg_err judge(const struct cg_subjects *subjects, const struct subject *s,
+static enum cg_err judge(const struct cg_subjects *subjects, const struct cg_subject *s,
                          const struct cg_subject_question *q, struct cg_identity **who_out, struct cg_error *err)
 {
     if (!s)
         return CG_ERR_AGAIN;
-    if (s->verdict != NEVER && q->now_ms <= s->fresh_until)
-        return s->verdict == GOOD ? accept(s, who_out) : refuse(s, q, err);
+    if (s->verdict != CG_VERDICT_NEVER && q->now_ms <= s->fresh_until)
+        return s->verdict == CG_VERDICT_GOOD ? accept(s, who_out) : refuse(s, q, err);
     return spared(subjects, s, q) ? fall_back(s, q, who_out, err) : CG_ERR_AGAIN;
 }
 
-static void note_use(struct subject *s, int64_t now_ms)
+static void note_use(struct cg_subject *s, int64_t now_ms)
 {
     if (now_ms - atomic_load_explicit(&s->used_at, memory_order_relaxed) >= USED_STEP_MS)
         atomic_store_explicit(&s->used_at, now_ms, memory_order_relaxed);
@@ -136,7 +150,7 @@ static void note_use(struct subject *s, int64_t now_ms)
 enum cg_err cg_subjects_judge(struct cg_subjects *subjects, const struct cg_subject_question *q,
                               struct cg_identity **who_out, struct cg_error *err)
 {
-    struct subject *s;
+    struct cg_subject *s;
     enum cg_err rc;
 
     pthread_rwlock_rdlock(&subjects->lock);
@@ -159,113 +173,199 @@ enum cg_err cg_subjects_fall_back(struct cg_subjects *subjects, const struct cg_
     return rc;
 }
 
-static struct subject *subject_of(struct cg_subjects *subjects, const struct cg_subject_question *q)
+static struct cg_subject *subject_of(struct cg_subjects *subjects, const struct cg_subject_question *q)
 {
-    struct subject *s = cg_map_get(subjects->by_id, q->id);
+    struct cg_subject *s = cg_map_get(subjects->by_id, q->id);
 
     if (s)
         return s;
     s = cg_calloc(1, sizeof(*s));
-    atomic_init(&s->used_at, q->now_ms);
+    s->asked_at = INT64_MIN;
+    atomic_init(&s->used_at, q->background ? INT64_MIN / 2 : q->now_ms);
     cg_map_put(subjects->by_id, q->id, s);
     return s;
 }
 
-/* 0.75 of the interval, a tenth of that more or less, so that people who came together do not return together. */
-static int64_t refresh_after(int64_t interval)
+/* Gone is believed when it was seen twice, some time apart; disabled at once. */
+static enum cg_subject_change settle(struct cg_subject *s, const struct cg_subject_question *q, bool believed)
 {
-    uint16_t random;
+    int64_t now = cg_subject_wall_s(q->now_ms);
+    bool suspend = s->verdict == CG_VERDICT_DISABLED;
 
-    cg_random(&random, sizeof(random));
-    return interval * 3 / 4 * (900 + random % 201) / 1000;
+    if (s->verdict == CG_VERDICT_GOOD) {
+        bool was = s->suspended_at != 0;
+
+        s->gone_since = s->suspended_at = 0;
+        return was ? CG_SUBJECT_RESUMED : CG_SUBJECT_SAME;
+    }
+    if (s->verdict == CG_VERDICT_GONE) {
+        if (s->gone_since == 0 || s->gone_since > now)
+            s->gone_since = now;
+        suspend = believed && now - s->gone_since >= cg_subject_confirm_s(q->conf);
+    } else {
+        s->gone_since = 0;
+    }
+    if (!suspend || s->suspended_at)
+        return CG_SUBJECT_SAME;
+    s->suspended_at = now;
+    return CG_SUBJECT_SUSPENDED;
 }
 
-static void set_answer(struct subject *s, const struct cg_subject_question *q, enum verdict verdict,
+static void set_answer(struct cg_subject *s, const struct cg_subject_question *q, enum cg_verdict verdict,
                        struct cg_identity *who, bool current)
 {
-    int64_t holds = q->conf->ldap.revalidate_interval;
+    int64_t holds = verdict == CG_VERDICT_GOOD ? q->conf->ldap.revalidate_interval : cg_subject_refusal_ms(q->conf);
 
-    if (verdict != GOOD && holds > REFUSAL_MS)
-        holds = REFUSAL_MS;
-    cg_identity_unref(&s->who);
-    s->who = who ? cg_identity_ref(who) : NULL;
+    if (who) {
+        cg_identity_unref(&s->who);
+        s->who = cg_identity_ref(who);
+    }
+    if (verdict != CG_VERDICT_GONE || q->swept)
+        s->turned_at = 0;
+    else if (s->verdict == CG_VERDICT_GOOD)
+        s->turned_at = q->now_ms;
     s->verdict = verdict;
     s->asked_at = q->now_ms;
     s->fresh_until = current ? q->now_ms + holds : 0;
-    s->refresh_at = current ? q->now_ms + refresh_after(holds) : 0;
+    s->refresh_at = current ? q->now_ms + cg_subject_refresh_ms(holds) : 0;
     s->failing = false;
+    s->changed = true;
 }
 
-static void set_failure(struct subject *s, const struct cg_subject_question *q, int64_t now_ms)
+static void set_failure(struct cg_subject *s, const struct cg_subject_question *q, int64_t now_ms)
 {
     s->failing = true;
     s->failed_at = now_ms;
     s->retry_at = now_ms + q->conf->ldap.server_retry_after;
 }
 
-void cg_subjects_record(struct cg_subjects *subjects, const struct cg_subject_question *q, enum cg_err said,
-                        struct cg_identity *who, bool current)
+size_t cg_subjects_limit(const struct cg_conf *conf, size_t people)
 {
-    int64_t now = cg_clock_mono_ms();
-    struct subject *s;
+    size_t part = (size_t)(conf->ldap.max_sweep_fraction * (double)people);
 
-    pthread_rwlock_wrlock(&subjects->lock);
-    s = subject_of(subjects, q);
-    if (said == CG_OK || said == CG_ERR_ABSENT || said == CG_ERR_DENIED) {
-        enum verdict verdict = said == CG_OK ? GOOD : said == CG_ERR_ABSENT ? GONE : DISABLED;
-
-        if (q->now_ms >= s->asked_at)
-            set_answer(s, q, verdict, who, current);
-        atomic_store(&subjects->answered_at, now);
-    } else if (q->now_ms >= s->asked_at) {
-        set_failure(s, q, now);
-    }
-    pthread_rwlock_unlock(&subjects->lock);
+    return part > LIMIT_MIN ? part : LIMIT_MIN;
 }
 
-struct due {
-    int64_t now_ms;
-    char **ids;
-    size_t count, max;
+struct turned {
+    int64_t since_ms;
+    size_t people, gone;
 };
 
-static bool is_due(const struct subject *s, int64_t now_ms)
+static bool count_turned(void *cls, const void *key, size_t len, void *value)
 {
-    int64_t used = atomic_load_explicit(&s->used_at, memory_order_relaxed);
+    struct turned *turned = cls;
+    const struct cg_subject *s = value;
 
-    if (s->failing && now_ms < s->retry_at)
-        return false;
-    if (s->verdict == GOOD)
-        return now_ms >= s->refresh_at && used >= s->asked_at;
-    return s->verdict == NEVER && now_ms - used < WANTED_MS;
-}
-
-static bool collect_due(void *cls, const void *key, size_t len, void *value)
-{
-    struct due *due = cls;
-
-    if (due->count < due->max && is_due(value, due->now_ms))
-        due->ids[due->count++] = cg_strndup(key, len);
+    (void)key, (void)len;
+    turned->people += s->verdict != CG_VERDICT_NEVER;
+    turned->gone += s->turned_at && s->turned_at >= turned->since_ms;
     return false;
 }
 
-size_t cg_subjects_due(struct cg_subjects *subjects, int64_t now_ms, char **ids_out, size_t max)
+/* Is somebody's absence one too many? Counted only when a good verdict is about to end, which is rare. */
+static bool guard(struct cg_subjects *subjects, const struct cg_subject *s, const struct cg_subject_question *q,
+                  enum cg_subject_change *change)
 {
-    struct due due = {.now_ms = now_ms, .ids = ids_out, .max = max};
+    struct turned turned = {.since_ms = q->now_ms - q->conf->ldap.revalidate_interval};
+
+    if (q->swept || !cg_conf_has_directory(q->conf)) /* who takes the directory away means it */
+        return false;
+    if (subjects->guarding || s->verdict != CG_VERDICT_GOOD)
+        return subjects->guarding;
+    cg_map_each(subjects->by_id, count_turned, &turned);
+    if (turned.gone < cg_subjects_limit(q->conf, turned.people))
+        return false;
+    subjects->guarding = true;
+    cg_metric_set(CG_METRIC_GONE_GUARD, 1);
+    *change = CG_SUBJECT_GUARDED;
+    return true;
+}
+
+/* By name and in rights. */
+static bool is_same(const struct cg_identity *before, const struct cg_identity *now)
+{
+    size_t count = cg_identity_group_count(now);
+
+    if (!before || strcmp(cg_identity_name(before), cg_identity_name(now)) != 0 ||
+        cg_identity_group_count(before) != count)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(cg_identity_group_dn(before, i), cg_identity_group_dn(now, i)) != 0)
+            return false;
+    return true;
+}
+
+static enum cg_verdict verdict_of(enum cg_err said)
+{
+    if (said == CG_OK)
+        return CG_VERDICT_GOOD;
+    return said == CG_ERR_ABSENT ? CG_VERDICT_GONE : CG_VERDICT_DISABLED;
+}
+
+static enum cg_subject_change take_answer(struct cg_subjects *subjects, const struct cg_subject_question *q,
+                                          enum cg_err said, struct cg_identity *who, bool current)
+{
+    struct cg_subject *s = subject_of(subjects, q);
+    enum cg_verdict verdict = verdict_of(said);
+    enum cg_subject_change change = CG_SUBJECT_SAME;
+    bool guarded;
+
+    if (q->now_ms < s->asked_at)
+        return CG_SUBJECT_SAME;
+    guarded = verdict == CG_VERDICT_GONE && guard(subjects, s, q, &change);
+    if (guarded && s->verdict == CG_VERDICT_GOOD) {
+        set_failure(s, q, cg_clock_mono_ms());
+        return change;
+    }
+    if (verdict != s->verdict || (who && !is_same(s->who, who)))
+        atomic_store(&subjects->urgent, true);
+    set_answer(s, q, verdict, who, current);
+    change = settle(s, q, !guarded);
+    if (change != CG_SUBJECT_SAME)
+        atomic_store(&subjects->urgent, true);
+    return change;
+}
+
+enum cg_subject_change cg_subjects_record(struct cg_subjects *subjects, const struct cg_subject_question *q,
+                                          enum cg_err said, struct cg_identity *who, bool current)
+{
+    enum cg_subject_change change = CG_SUBJECT_SAME;
+    int64_t now = cg_clock_mono_ms();
+
+    pthread_rwlock_wrlock(&subjects->lock);
+    if (said == CG_OK || said == CG_ERR_ABSENT || said == CG_ERR_DENIED) {
+        change = take_answer(subjects, q, said, who, current);
+        atomic_store(&subjects->answered_at, now);
+    } else {
+        struct cg_subject *s = subject_of(subjects, q);
+
+        if (q->now_ms >= s->asked_at)
+            set_failure(s, q, now);
+    }
+    pthread_rwlock_unlock(&subjects->lock);
+    return change;
+}
+
+bool cg_subjects_asked_since(struct cg_subjects *subjects, const char *id, int64_t since_ms)
+{
+    const struct cg_subject *s;
+    bool asked;
 
     pthread_rwlock_rdlock(&subjects->lock);
-    cg_map_each(subjects->by_id, collect_due, &due);
+    s = cg_map_get(subjects->by_id, id);
+    asked = s && s->asked_at >= since_ms;
     pthread_rwlock_unlock(&subjects->lock);
-    return due.count;
+    return asked;
 }
 
 static bool expire(void *cls, const void *key, size_t len, void *value)
 {
-    struct subject *s = value;
+    struct cg_subject *s = value;
 
     (void)cls, (void)key, (void)len;
     s->fresh_until = s->refresh_at = s->retry_at = 0;
     s->failing = false;
+    s->changed = true;
     return false;
 }
 
@@ -274,28 +374,23 @@ void cg_subjects_expire_all(struct cg_subjects *subjects)
     pthread_rwlock_wrlock(&subjects->lock);
     cg_map_each(subjects->by_id, expire, NULL);
     pthread_rwlock_unlock(&subjects->lock);
+    cg_subjects_set_guard(subjects, false);
 }
 
-static bool is_old(void *cls, const void *key, size_t len, void *value)
+void cg_subjects_set_guard(struct cg_subjects *subjects, bool on)
 {
-    const struct subject *s = value;
-    int64_t used = atomic_load_explicit(&s->used_at, memory_order_relaxed);
-
-    (void)key, (void)len;
-    return (used > s->asked_at ? used : s->asked_at) < *(const int64_t *)cls;
-}
-
-void cg_subjects_sweep(struct cg_subjects *subjects, const struct cg_conf *conf, int64_t now_ms)
-{
-    int64_t keep = conf->ldap.revalidate_interval;
-    int64_t oldest;
-
-    if (keep < conf->ldap.stale_if_error_read)
-        keep = conf->ldap.stale_if_error_read;
-    if (keep < conf->ldap.stale_if_error_write)
-        keep = conf->ldap.stale_if_error_write;
-    oldest = now_ms - keep - KEEP_MS;
     pthread_rwlock_wrlock(&subjects->lock);
-    cg_map_each(subjects->by_id, is_old, &oldest);
+    subjects->guarding = on;
     pthread_rwlock_unlock(&subjects->lock);
+    cg_metric_set(CG_METRIC_GONE_GUARD, on);
+}
+
+bool cg_subjects_guarded(struct cg_subjects *subjects)
+{
+    bool on;
+
+    pthread_rwlock_rdlock(&subjects->lock);
+    on = subjects->guarding;
+    pthread_rwlock_unlock(&subjects->lock);
+    return on;
 }

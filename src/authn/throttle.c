@@ -157,6 +157,44 @@ size_t cg_throttle_count(struct cg_throttle *throttle)
     return count;
 }
 
+struct cg_pace {
+    pthread_mutex_t lock;
+    int64_t second; /* that is counted */
+    unsigned count;
+};
+
+struct cg_pace *cg_pace_new(void)
+{
+    struct cg_pace *pace = cg_calloc(1, sizeof(*pace));
+
+    pthread_mutex_init(&pace->lock, NULL);
+    return pace;
+}
+
+void cg_pace_free(struct cg_pace **pace)
+{
+    if (!*pace)
+        return;
+    pthread_mutex_destroy(&(*pace)->lock);
+    free(*pace);
+    *pace = NULL;
+}
+
+bool cg_pace_take(struct cg_pace *pace, unsigned max, int64_t now_ms)
+{
+    bool go;
+
+    pthread_mutex_lock(&pace->lock);
+    if (now_ms / 1000 != pace->second) {
+        pace->second = now_ms / 1000;
+        pace->count = 0;
+    }
+    go = max == 0 || pace->count < max;
+    pace->count += go;
+    pthread_mutex_unlock(&pace->lock);
+    return go;
+}
+
 void cg_login_name_fold(const char *name, char out[CG_LOGIN_NAME_MAX + 1])
 {
     size_t at = 0;

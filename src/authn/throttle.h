@@ -9,6 +9,7 @@
 #ifndef CG_AUTHN_THROTTLE_H
 #define CG_AUTHN_THROTTLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,14 @@ unsigned cg_throttle_wait_s(struct cg_throttle *throttle, const char *key, struc
 void cg_throttle_fail(struct cg_throttle *throttle, const char *key, struct cg_throttle_limit limit, int64_t now_ms);
 void cg_throttle_sweep(struct cg_throttle *throttle, int64_t older_than_ms);
 size_t cg_throttle_count(struct cg_throttle *throttle);
+
+/* So many a second and no more, of all together. */
+struct cg_pace;
+
+struct cg_pace *cg_pace_new(void);
+void cg_pace_free(struct cg_pace **pace);
+/* May one more go ahead in this second? max 0: always. */
+bool cg_pace_take(struct cg_pace *pace, unsigned max, int64_t now_ms);
 
 /* Keys. */
 #define CG_LOGIN_NAME_MAX 128 /* bytes, as credentials.c allows */

@@ -21,8 +21,6 @@
 #define CLOCK_SLACK_S 300 /* a client that asks for the longest life reckons it with its own clock */
 #define TOKENS_PER_OWNER 1000
 #define SERVICE_PREFIX "service:"
-#define PURGE_AFTER_S (30 * DAY_S)
-#define PURGE_AT_ONCE 100
 
 /* A growing array of references. */
 struct tokens {
@@ -167,7 +165,7 @@ static enum cg_err check_owner(const struct cg_token *wanted, struct cg_error *e
         return cg_error_set(err, CG_ERR_INVALID, "a token needs an owner");
     if (wanted->kind == CG_TOKEN_SERVICE)
         return check_service(wanted, err);
-    if (wanted->grants || cg_str_starts(wanted->owner_id, SERVICE_PREFIX))
+    if (wanted->grants || wanted->group || cg_str_starts(wanted->owner_id, SERVICE_PREFIX))
         return cg_error_set(err, CG_ERR_INVALID,
                             "a person's rights come from the directory, not from a token's grants");
     return CG_OK;
@@ -225,6 +223,13 @@ static struct cg_token *make(const struct cg_authn_view *view, const struct cg_t
     return token;
 }
 
+/* One spelling a group, so that all its services share one verdict. */
+static enum cg_err set_group(const struct cg_authn_view *view, const struct cg_token *wanted, struct cg_token *token,
+                             struct cg_error *err)
+{
+    return wanted->group ? view->dir->ops->canonical_dn(view->dir, wanted->group, &token->group, err) : CG_OK;
+}
+
 /* Into the database and the table, and announced; or nowhere. */
 static enum cg_err publish(struct cg_authn *authn, struct cg_token *token, int64_t now, struct cg_error *err)
 {
@@ -259,8 +264,10 @@ enum cg_err cg_authn_token_create(struct cg_authn *authn, const struct cg_token 
 
     if (rc == CG_OK) {
         token = make(&view, wanted, now, &secret);
-        rc = publish(authn, token, now, err);
+        rc = set_group(&view, wanted, token, err);
     }
+    if (rc == CG_OK)
+        rc = publish(authn, token, now, err);
     if (rc == CG_OK) {
         cg_secret_copy(secret_out, &secret);
         *token_out = cg_token_ref(token);
@@ -312,59 +319,4 @@ enum cg_err cg_authn_token_revoke(struct cg_authn *authn, int64_t id, const char
     }
     pthread_mutex_unlock(&authn->change_lock);
     return rc;
-}
-
-enum cg_err cg_authn_token_each(struct cg_authn *authn, const char *owner_id, cg_token_visit visit, void *cls)
-{
-    int64_t now = cg_clock_wall_s();
-    size_t count;
-    struct cg_token **tokens = cg_token_table_list(authn->tokens, owner_id, &count);
-    enum cg_err rc = CG_OK;
-
-    for (size_t i = 0; rc == CG_OK && i < count; i++)
-        if (tokens[i]->expires_at > now)
-            rc = visit(cls, tokens[i]);
-    cg_token_list_free(tokens, count);
-    return rc;
-}
-
-void cg_authn_tokens_write_uses(struct cg_authn *authn)
-{
-    struct cg_error err = {0};
-    size_t count;
-    struct cg_token **tokens = cg_token_table_take_used(authn->tokens, &count);
-    int64_t *ids, *times;
-
-    if (count == 0)
-        return;
-    ids = cg_calloc(count, sizeof(*ids));
-    times = cg_calloc(count, sizeof(*times));
-    for (size_t i = 0; i < count; i++) {
-        ids[i] = tokens[i]->id;
-        times[i] = atomic_load(&tokens[i]->last_used_at);
-    }
-    if (authn->md->ops->token_touch(authn->md, ids, times, count, &err) != CG_OK)
-        cg_token_table_give_back_used(authn->tokens, tokens, count);
-    free(ids);
-    free(times);
-    cg_token_list_free(tokens, count);
-}
-
-/* A token that expired long ago is of no use even for telling its owner so. */
-void cg_authn_tokens_purge(struct cg_authn *authn)
-{
-    int64_t before = cg_clock_wall_s() - PURGE_AFTER_S;
-    size_t count, done = 0;
-    struct cg_token **tokens = cg_token_table_list(authn->tokens, NULL, &count);
-
-    for (size_t i = 0; i < count && done < PURGE_AT_ONCE; i++) {
-        if (tokens[i]->expires_at >= before)
-            continue;
-        pthread_mutex_lock(&authn->change_lock);
-        if (authn->md->ops->token_delete(authn->md, tokens[i]->id, NULL) == CG_OK)
-            cg_token_table_remove(authn->tokens, tokens[i]->id);
-        pthread_mutex_unlock(&authn->change_lock);
-        done++;
-    }
-    cg_token_list_free(tokens, count);
 }

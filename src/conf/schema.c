@@ -274,6 +274,14 @@ const struct cg_conf_key cg_conf_keys[] = {
      .doc = "While the directory is down, how long the last good answer serves for reading; then 503."},
     {MAIN("ldap.stale_if_error_write", ldap.stale_if_error_write), .kind = CG_KIND_DURATION, .def = "\"15m\"",
      RANGE(0, 30 * DAY), .doc = "The same for publishing and everything else that changes something."},
+    {MAIN("ldap.sync_interval", ldap.sync_interval), .kind = CG_KIND_DURATION, .def = "\"1h\"", RANGE(0, 7 * DAY),
+     .doc = "How often all owners of tokens are looked up, those whose tokens nobody uses too. \"0\": never."},
+    {MAIN("ldap.max_sweep_fraction", ldap.max_sweep_fraction), .kind = CG_KIND_FRACTION, .def = "0.2",
+     .doc = "When more than this part of the owners of tokens (or of the teams), and more than 5, would be gone at once, "
+            "the directory is not believed: nothing is suspended, and the log and the audit trail say so. 1: it is "
+            "always believed."},
+    {MAIN("ldap.purge_after", ldap.purge_after), .kind = CG_KIND_DURATION, .def = "\"30d\"", RANGE(DAY, 3650 * DAY),
+     .doc = "Tokens that were suspended because their owner is gone are deleted after this time."},
     {MAIN("ldap.basic_auth", ldap.basic_auth), .kind = CG_KIND_ENUM, .def = "\"login\"", .words = basic_words,
      .doc = "Where a directory password is accepted: nowhere, only for making tokens and for web sessions, or from "
             "cargo too."},
@@ -283,7 +291,8 @@ const struct cg_conf_key cg_conf_keys[] = {
     {MAIN("ldap.negative_cache_ttl", ldap.negative_cache_ttl), .kind = CG_KIND_DURATION, .def = "\"300s\"",
      RANGE(0, HOUR),
      .doc = "How long a password that the directory refused is refused without asking, so that one stale secret in a "
-            "build job does not lock its owner out."},
+            "build job does not lock its owner out. A new password that was tried here before it was set is refused for "
+            "that long too."},
     {MAIN("ldap.max_failures_per_user", ldap.max_failures_per_user), .kind = CG_KIND_UINT, .def = "3", RANGE(1, 1000),
      .doc = "Wrong passwords for one person within failure_window before further ones are not passed on (429). Keep it "
             "below the number at which the directory locks the account."},

@@ -206,7 +206,11 @@ static void stop_registry(struct cg_daemon *d)
 
 static enum cg_err start_authn(struct cg_daemon *d, struct cg_error *err)
 {
-    return cg_authn_new(d->conf, ask_directory(&d->gw), d->gw.metadata, &d->gw.authn, err);
+    enum cg_err rc = cg_authn_new(d->conf, ask_directory(&d->gw), d->gw.metadata, &d->gw.authn, err);
+
+    if (rc == CG_OK)
+        cg_authn_set_audit(d->gw.authn, d->gw.audit);
+    return rc;
 }
 
 static void stop_authn(struct cg_daemon *d)

@@ -32,7 +32,7 @@ struct cg_daemon {
     _Atomic(struct cg_directory *) directory;
     struct cg_retired *retired;
     struct cg_http1 *http1;
-    pthread_t maintenance;
+    pthread_t maintenance, renewal;
     pthread_mutex_t reload_lock; /* reload against maintenance's own policy changes */
     pthread_mutex_t wait_lock;
     pthread_cond_t wait_cond;
@@ -48,7 +48,7 @@ void cg_daemon_reload(struct cg_daemon *daemon);
 /* Answers what is under way, then stops all. Safe after a failed start. */
 void cg_daemon_stop(struct cg_daemon *daemon);
 
-/* maintenance.c: the thread that ticks once a second. */
+/* maintenance.c: the threads that do once a second what nobody waits for; one of them asks the directory. */
 enum cg_err cg_maintenance_start(struct cg_daemon *daemon, struct cg_error *err) CG_CHECK;
 void cg_maintenance_stop(struct cg_daemon *daemon);
 /* Looks the groups' names up (blocking) and puts the resulting policy in force. CONFLICT is the caller's to judge. */

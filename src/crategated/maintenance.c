@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 /*
  * What has to be done now and then, once a second and never on a thread that
- * somebody waits for: last uses, download counts, other processes' changes,
- * ageing verdicts, names of groups.
+ * somebody waits for. One thread works on disk and database: last uses, download
+ * counts, other processes' changes. Another one asks the directory: ageing
+ * verdicts, the sweep over token owners, names of groups. A directory that is
+ * slow or silent so delays nothing but its own news.
  */
 #include "crategated/daemon.h"
 
@@ -40,7 +42,7 @@ enum cg_err cg_maintenance_resolve(struct cg_daemon *daemon, struct cg_error *er
     rc = cg_policy_resolve(old, current_directory(daemon), &fresh, &warnings, err);
     if (rc == CG_OK) {
         daemon->resolve_at_ms = cg_clock_mono_ms() + (cg_policy_incomplete(fresh) ? conf->ldap.server_retry_after
-                                                                                   : conf->ldap.revalidate_interval);
+                                                                                  : conf->ldap.revalidate_interval);
         cg_gateway_set_policy(&daemon->gw, fresh);
         cg_daemon_log_lines(CG_LOG_WARN, "authz", &warnings);
     }
@@ -103,20 +105,52 @@ static bool wait_a_second(struct cg_daemon *daemon)
     return go_on;
 }
 
-static void *run(void *cls)
+static void *run_maintenance(void *cls)
 {
     struct cg_daemon *daemon = cls;
 
     while (wait_a_second(daemon)) {
-        /* A slow directory takes each its time, and is no reason for systemd to end us: alive after each. */
         cg_authn_tick(daemon->gw.authn);
         cg_notify("WATCHDOG=1");
         cg_registry_tick(daemon->gw.registry);
         cg_notify("WATCHDOG=1");
-        tend_policy(daemon);
-        cg_notify("WATCHDOG=1");
     }
     return NULL;
+}
+
+static void *run_renewal(void *cls)
+{
+    struct cg_daemon *daemon = cls;
+
+    while (wait_a_second(daemon)) {
+        cg_authn_look(daemon->gw.authn);
+        tend_policy(daemon);
+    }
+    return NULL;
+}
+
+static bool start_thread(pthread_t *thread, const char *name, void *(*run)(void *), struct cg_daemon *daemon)
+{
+    if (pthread_create(thread, NULL, run, daemon) != 0)
+        return false;
+    pthread_setname_np(*thread, name);
+    return true;
+}
+
+/* One that runs learns of the end within a second at the latest, and sooner unless it waits for the directory. */
+static void end_threads(struct cg_daemon *daemon)
+{
+    cg_authn_end(daemon->gw.authn);
+    pthread_mutex_lock(&daemon->wait_lock);
+    daemon->stopping = true;
+    pthread_cond_broadcast(&daemon->wait_cond);
+    pthread_mutex_unlock(&daemon->wait_lock);
+}
+
+static void free_waiting(struct cg_daemon *daemon)
+{
+    pthread_cond_destroy(&daemon->wait_cond);
+    pthread_mutex_destroy(&daemon->wait_lock);
 }
 
 enum cg_err cg_maintenance_start(struct cg_daemon *daemon, struct cg_error *err)
@@ -129,19 +163,23 @@ enum cg_err cg_maintenance_start(struct cg_daemon *daemon, struct cg_error *err)
     pthread_cond_init(&daemon->wait_cond, &attr);
     pthread_condattr_destroy(&attr);
     daemon->stopping = false;
-    if (pthread_create(&daemon->maintenance, NULL, run, daemon) != 0)
+    if (!start_thread(&daemon->maintenance, "maintenance", run_maintenance, daemon)) {
+        free_waiting(daemon);
         return cg_error_set(err, CG_ERR_UNAVAILABLE, "the maintenance thread could not be started");
-    pthread_setname_np(daemon->maintenance, "maintenance");
+    }
+    if (!start_thread(&daemon->renewal, "renewal", run_renewal, daemon)) {
+        end_threads(daemon);
+        pthread_join(daemon->maintenance, NULL);
+        free_waiting(daemon);
+        return cg_error_set(err, CG_ERR_UNAVAILABLE, "the thread that renews verdicts could not be started");
+    }
     return CG_OK;
 }
 
 void cg_maintenance_stop(struct cg_daemon *daemon)
 {
-    pthread_mutex_lock(&daemon->wait_lock);
-    daemon->stopping = true;
-    pthread_cond_signal(&daemon->wait_cond);
-    pthread_mutex_unlock(&daemon->wait_lock);
+    end_threads(daemon);
     pthread_join(daemon->maintenance, NULL);
-    pthread_cond_destroy(&daemon->wait_cond);
-    pthread_mutex_destroy(&daemon->wait_lock);
+    pthread_join(daemon->renewal, NULL);
+    free_waiting(daemon);
 }

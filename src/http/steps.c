@@ -169,6 +169,13 @@ static enum cg_step refuse_caller(struct cg_request *req, enum cg_err rc)
     return CG_STEP_WAIT;
 }
 
+/* Nobody can say at the moment who this is; what everybody may read is answered all the same. */
+static bool needs_nobody(const struct cg_request *req, enum cg_err rc)
+{
+    return rc == CG_ERR_UNAVAILABLE && req->route->action == CG_ACTION_READ && req->ns &&
+           cg_policy_anonymous_reads(req->policy, req->ns);
+}
+
 static enum cg_step start_authn(struct cg_request *req)
 {
     struct cg_authn_request ask = authn_request(req);
@@ -183,9 +190,11 @@ static enum cg_step start_authn(struct cg_request *req)
     rc = cg_authn_fast(req->gw->authn, &ask, &req->authn, &req->error);
     if (rc == CG_OK)
         return CG_STEP_NEXT;
-    if (rc != CG_ERR_AGAIN)
+    if (rc != CG_ERR_AGAIN && !needs_nobody(req, rc))
         return refuse_caller(req, rc);
     req->error = (struct cg_error){0};
+    if (rc != CG_ERR_AGAIN)
+        return let_anonymous_in(req);
     req->phase = CG_PHASE_WORK;
     return CG_STEP_WAIT;
 }
@@ -202,6 +211,11 @@ static void work_authn(struct cg_request *req)
     struct cg_authn_request ask = authn_request(req);
     enum cg_err rc = cg_authn_slow(req->gw->authn, &ask, &req->authn, &req->error);
 
+    if (needs_nobody(req, rc)) {
+        req->error = (struct cg_error){0};
+        let_anonymous_in(req);
+        rc = CG_OK;
+    }
     if (rc != CG_OK) {
         cg_pipeline_refuse(req, rc);
         req->resume_at_ms = req->authn.answer_at_ms;

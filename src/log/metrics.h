@@ -33,6 +33,9 @@
     X(LOGIN_UNAVAILABLE, "crategate_logins_total{result=\"unavailable\"}", "counter", "")         \
     X(TOKEN_HITS, "crategate_token_checks_total{result=\"ok\"}", "counter", "token checks by result") \
     X(TOKEN_BAD, "crategate_token_checks_total{result=\"bad\"}", "counter", "")                   \
+    X(SWEEPS, "crategate_sweeps_total{result=\"ok\"}", "counter", "rounds over all owners of tokens by result") \
+    X(SWEEP_ABORTED, "crategate_sweep_aborted_total", "counter", "rounds over all owners of tokens that changed nothing") \
+    X(GONE_GUARD, "crategate_gone_guard", "gauge", "1 while so many people seem gone that it is not believed") \
     X(DATABASE_CALLS, "crategate_database_calls_total", "counter", "calls to the database")       \
     X(INDEX_HITS, "crategate_index_cache_total{result=\"hit\"}", "counter", "index reads by cache result") \
     X(INDEX_MISSES, "crategate_index_cache_total{result=\"miss\"}", "counter", "")                \

@@ -134,10 +134,10 @@ static enum cg_err see_token(void *cls, struct cg_token *t)
     char *namespaces = cg_strlist_join(t->namespaces, "+");
     char *grants = cg_strlist_join(t->grants, "+");
 
-    cg_buf_addf(&f->text, "%s,%d,%s,%s,%d,%d,%d,%x,%d,%s%s,%s%s,%s%s;", t->name, t->kind, t->owner_id, t->owner_name,
+    cg_buf_addf(&f->text, "%s,%d,%s,%s,%d,%d,%d,%x,%d,%s%s,%s%s,%s%s%s;", t->name, t->kind, t->owner_id, t->owner_name,
                 (int)t->created_at, (int)t->expires_at, (int)t->last_used_at, t->actions, t->digest[31],
                 t->crates ? "" : "any", crates, t->namespaces ? "" : "any", namespaces, t->grants ? "" : "none",
-                grants);
+                grants, t->group ? t->group : "");
     free(crates);
     free(namespaces);
     free(grants);
@@ -161,6 +161,7 @@ static void token_reads_back_as_it_was_stored(void **state)
     narrow->crates = cg_strlist_split("pay-*,core");
     narrow->namespaces = cg_strlist_split("payments");
     narrow->grants = cg_strlist_split("payments:publish,all:read");
+    narrow->group = cg_strdup("/cn=a,dc=b");
     assert_int_equal(insert(f, make_token(1, "ci"), &first), CG_OK);
     assert_int_equal(insert(f, narrow, &second), CG_OK);
     assert_true(first > 0 && second > first);
@@ -168,7 +169,7 @@ static void token_reads_back_as_it_was_stored(void **state)
     see_tokens(f, CG_OK);
     assert_text(f, "ci,0,uuid-alice,alice,1000,2000,0,1f,1,any,any,none;"
                    "it's \"quoted\" \xc3\xbc,1,uuid-alice,alice,1000,2000,77,8,2,pay-*+core,payments,"
-                   "payments:publish+all:read;");
+                   "payments:publish+all:read/cn=a,dc=b;");
 }
 
 static struct cg_token *kept;
@@ -263,6 +264,40 @@ static void touch_moves_last_use_forward_only(void **state)
 }
 
 /* Generations */
+
+/* Verdicts */
+
+static enum cg_err see_subject(void *cls, const struct cg_subject_row *r)
+{
+    struct fixture *f = cls;
+
+    cg_buf_addf(&f->text, "%s,%d,%d,%d,%d,%s,%d;", r->id, r->verdict, (int)r->asked_at, (int)r->gone_since,
+                (int)r->suspended_at, r->identity, r->mac[31]);
+    return seen(f);
+}
+
+static void verdicts_replace_each_other_and_go_by_id(void **state)
+{
+    struct fixture *f = *state;
+    struct cg_subject_row rows[] = {{"id-1", 1, 10, 0, 0, "{\"name\":\"\xc3\xbc\"}", {0}},
+                                    {"group:cn=a", 2, 20, 21, 22, "", {0}}};
+    const char *const gone[] = {"id-1", "never-there"};
+
+    memset(rows[0].mac, 7, sizeof(rows[0].mac));
+    assert_int_equal(f->ops->subject_put(f->md, rows, 2, NULL), CG_OK);
+    rows[1].verdict = 1;
+    rows[1].gone_since = rows[1].suspended_at = 0;
+    memset(rows[1].mac, 8, sizeof(rows[1].mac));
+    assert_int_equal(f->ops->subject_put(f->md, &rows[1], 1, NULL), CG_OK);
+    reopen(f);
+    assert_int_equal(f->ops->subject_each(f->md, see_subject, f, NULL), CG_OK);
+    assert_text(f, "id-1,1,10,0,0,{\"name\":\"\xc3\xbc\"},7;group:cn=a,1,20,0,0,,8;");
+    assert_int_equal(f->ops->subject_delete(f->md, gone, 2, NULL), CG_OK);
+    f->stop_at = 1;
+    assert_int_equal(f->ops->subject_each(f->md, see_subject, f, NULL), CG_ERR_THROTTLED);
+    assert_text(f, "group:cn=a,1,20,0,0,,8;");
+    assert_int_equal(f->ops->subject_put(f->md, NULL, 0, NULL), CG_OK);
+}
 
 static void generations_grow_with_what_they_watch_and_for_other_openers(void **state)
 {
@@ -906,6 +941,7 @@ int main(void)
         T(token_narrowed_to_nothing_is_never_stored),
         T(deleted_token_is_gone_and_its_id_never_comes_back),
         T(touch_moves_last_use_forward_only),
+        T(verdicts_replace_each_other_and_go_by_id),
         T(generations_grow_with_what_they_watch_and_for_other_openers),
         T(owners_belong_to_one_crate_of_one_namespace),
         T(owner_keeps_the_id_through_removal_and_return),

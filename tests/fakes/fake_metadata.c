@@ -15,6 +15,11 @@ struct token_row {
     struct token_row *next;
 };
 
+struct subject_row {
+    struct cg_subject_row row; /* strings owned */
+    struct subject_row *next;
+};
+
 struct owner_row {
     char *ns, *crate;
     struct cg_owner owner;
@@ -45,6 +50,7 @@ struct fake {
     const char *broken;
     struct token_row *tokens;
     int64_t last_token_id;
+    struct subject_row *subjects;
     struct owner_row *owners;
     uint32_t last_owner_id;
     struct cg_map *generations; /* name -> int64_t */
@@ -92,6 +98,7 @@ static struct cg_token *copy_token(const struct cg_token *token)
     copy->crates = cg_strlist_copy(token->crates);
     copy->namespaces = cg_strlist_copy(token->namespaces);
     copy->grants = cg_strlist_copy(token->grants);
+    copy->group = token->group ? cg_strdup(token->group) : NULL;
     return copy;
 }
 
@@ -182,6 +189,77 @@ static enum cg_err fake_token_touch(struct cg_metadata *md, const int64_t *ids, 
 
         if (row)
             atomic_store(&row->token->last_used_at, times[i]);
+    }
+    return leave(f, rc);
+}
+
+/* Verdicts */
+
+static struct subject_row **subject_at(struct fake *f, const char *id)
+{
+    struct subject_row **at = &f->subjects;
+
+    while (*at && strcmp((*at)->row.id, id) != 0)
+        at = &(*at)->next;
+    return at;
+}
+
+static void drop_subject(struct subject_row **at)
+{
+    struct subject_row *row = *at;
+
+    *at = row->next;
+    free((char *)(uintptr_t)row->row.id);
+    free((char *)(uintptr_t)row->row.identity);
+    free(row);
+}
+
+static void put_subject(struct fake *f, const struct cg_subject_row *row)
+{
+    struct subject_row **at = subject_at(f, row->id), *fresh = cg_calloc(1, sizeof(*fresh));
+
+    fresh->row = *row;
+    fresh->row.id = cg_strdup(row->id);
+    fresh->row.identity = cg_strdup(row->identity);
+    if (*at)
+        drop_subject(at);
+    fresh->next = f->subjects;
+    f->subjects = fresh;
+}
+
+static enum cg_err fake_subject_put(struct cg_metadata *md, const struct cg_subject_row *rows, size_t count,
+                                    struct cg_error *err)
+{
+    struct fake *f = fake_of(md);
+    enum cg_err rc = enter(f, "subject_put", err);
+
+    atomic_fetch_add(&f->counts.subject_put, 1);
+    for (size_t i = 0; rc == CG_OK && i < count; i++)
+        put_subject(f, &rows[i]);
+    return leave(f, rc);
+}
+
+static enum cg_err fake_subject_each(struct cg_metadata *md, cg_subject_visit visit, void *cls, struct cg_error *err)
+{
+    struct fake *f = fake_of(md);
+    enum cg_err rc = enter(f, "subject_each", err);
+
+    for (struct subject_row *row = f->subjects; rc == CG_OK && row; row = row->next)
+        rc = visit(cls, &row->row);
+    return leave(f, rc);
+}
+
+static enum cg_err fake_subject_delete(struct cg_metadata *md, const char *const *ids, size_t count,
+                                       struct cg_error *err)
+{
+    struct fake *f = fake_of(md);
+    enum cg_err rc = enter(f, "subject_delete", err);
+
+    for (size_t i = 0; rc == CG_OK && i < count; i++) {
+        struct subject_row **at = subject_at(f, ids[i]);
+
+        if (*at)
+            drop_subject(at);
     }
     return leave(f, rc);
 }
@@ -618,6 +696,8 @@ static void fake_free(struct cg_metadata *md)
 
     while (f->tokens)
         drop_token(&f->tokens);
+    while (f->subjects)
+        drop_subject(&f->subjects);
     while (f->owners)
         drop_owner(&f->owners);
     while (f->crates)
@@ -633,6 +713,9 @@ static const struct cg_metadata_ops OPS = {
     .token_delete = fake_token_delete,
     .token_each = fake_token_each,
     .token_touch = fake_token_touch,
+    .subject_put = fake_subject_put,
+    .subject_each = fake_subject_each,
+    .subject_delete = fake_subject_delete,
     .generation = fake_generation,
     .generation_bump = fake_generation_bump,
     .owner_add = fake_owner_add,

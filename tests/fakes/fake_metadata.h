@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 /*
  * A database in memory: a small working driver of metadata.h for the tests of
- * other rooms. Tokens, generations and owners are complete; download counts and
- * what derives from crates are kept in plain lists and searched by substring.
+ * other rooms. Tokens, verdicts, generations and owners are complete; download
+ * counts and what derives from crates are kept in plain lists and searched by
+ * substring.
  *
  * It can be told to be unavailable, wholly or for one operation only, and
  * counts what it is asked. Threading: any thread, one lock.
@@ -26,6 +27,7 @@ struct cg_fake_metadata_counts {
     atomic_uint calls; /* of all operations */
     atomic_uint token_each;
     atomic_uint token_touch;
+    atomic_uint subject_put;
 };
 /* Live counters; read or reset them as you like. */
 struct cg_fake_metadata_counts *cg_fake_metadata_counts(struct cg_metadata *md);

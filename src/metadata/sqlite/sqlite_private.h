@@ -64,6 +64,14 @@ enum cg_err cg_sqlite_token_each(struct cg_metadata *md, cg_token_visit visit, v
 enum cg_err cg_sqlite_token_touch(struct cg_metadata *md, const int64_t *ids, const int64_t *times, size_t count,
                                   struct cg_error *err) CG_CHECK;
 
+/* sqlite_subjects.c */
+enum cg_err cg_sqlite_subject_put(struct cg_metadata *md, const struct cg_subject_row *rows, size_t count,
+                                  struct cg_error *err) CG_CHECK;
+enum cg_err cg_sqlite_subject_each(struct cg_metadata *md, cg_subject_visit visit, void *cls,
+                                   struct cg_error *err) CG_CHECK;
+enum cg_err cg_sqlite_subject_delete(struct cg_metadata *md, const char *const *ids, size_t count,
+                                     struct cg_error *err) CG_CHECK;
+
 /* sqlite_owners.c */
 enum cg_err cg_sqlite_owner_add(struct cg_metadata *md, const char *ns, const char *crate, const struct cg_owner *owner,
                                 struct cg_error *err) CG_CHECK;

@@ -51,7 +51,13 @@ static const char migration_1[] =
     "CREATE VIRTUAL TABLE search_text USING fts5 ("
     " name, description, keywords, tokenize = 'unicode61 remove_diacritics 2', prefix = '2 3');";
 
-static const char *const migrations[] = {migration_1};
+static const char migration_2[] =
+    "ALTER TABLE token ADD COLUMN owner_group TEXT CHECK (owner_group <> '');"
+    "CREATE TABLE subject ("
+    " id TEXT PRIMARY KEY, verdict INTEGER NOT NULL, asked_at INTEGER NOT NULL, gone_since INTEGER NOT NULL,"
+    " suspended_at INTEGER NOT NULL, identity TEXT NOT NULL, mac BLOB NOT NULL CHECK (length(mac) = 32));";
+
+static const char *const migrations[] = {migration_1, migration_2};
 
 #define MIGRATION_COUNT ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))
 

@@ -37,12 +37,19 @@
       "INSERT INTO generation (what, value) VALUES (?1, 1) ON CONFLICT (what) DO UPDATE SET value = value + 1")        \
     X(TOKEN_INSERT,                                                                                                    \
       "INSERT INTO token (digest, kind, name, owner_id, owner_name, created_at, expires_at, last_used_at, actions,"    \
-      " crates, namespaces, grants) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)")                       \
+      " crates, namespaces, grants, owner_group) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)")     \
     X(TOKEN_DELETE, "DELETE FROM token WHERE id = ?1")                                                                 \
     X(TOKEN_EACH,                                                                                                      \
       "SELECT id, digest, kind, name, owner_id, owner_name, created_at, expires_at, last_used_at, actions, crates,"    \
-      " namespaces, grants FROM token ORDER BY id")                                                                    \
+      " namespaces, grants, owner_group FROM token ORDER BY id")                                                       \
     X(TOKEN_TOUCH, "UPDATE token SET last_used_at = max(last_used_at, ?2) WHERE id = ?1")                              \
+    X(SUBJECT_PUT,                                                                                                     \
+      "INSERT INTO subject (id, verdict, asked_at, gone_since, suspended_at, identity, mac)"                           \
+      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO UPDATE SET verdict = excluded.verdict,"                \
+      " asked_at = excluded.asked_at, gone_since = excluded.gone_since, suspended_at = excluded.suspended_at,"         \
+      " identity = excluded.identity, mac = excluded.mac")                                                             \
+    X(SUBJECT_EACH, "SELECT id, verdict, asked_at, gone_since, suspended_at, identity, mac FROM subject ORDER BY rowid")              \
+    X(SUBJECT_DELETE, "DELETE FROM subject WHERE id = ?1")                                                             \
     X(OWNER_SUPERSEDE,                                                                                                 \
       "UPDATE owner SET active = 0 WHERE ns = ?1 AND crate = ?2 AND login = ?3 AND active"                             \
       " AND NOT (kind = ?4 AND subject = ?5)")                                                                         \

@@ -35,7 +35,8 @@ static enum cg_err insert_row(struct cg_sqlite_conn *conn, const struct cg_token
         CG_SQL_ARGS(CG_SQL_BLOB(t->digest, sizeof(t->digest)), CG_SQL_INT(t->kind), CG_SQL_TEXT(t->name),
                     CG_SQL_TEXT(t->owner_id), CG_SQL_TEXT(t->owner_name), CG_SQL_INT(t->created_at),
                     CG_SQL_INT(t->expires_at), CG_SQL_INT(atomic_load(&t->last_used_at)), CG_SQL_INT(t->actions),
-                    CG_SQL_TEXT_OR_NULL(crates), CG_SQL_TEXT_OR_NULL(namespaces), CG_SQL_TEXT_OR_NULL(grants)),
+                    CG_SQL_TEXT_OR_NULL(crates), CG_SQL_TEXT_OR_NULL(namespaces), CG_SQL_TEXT_OR_NULL(grants),
+                    CG_SQL_TEXT_OR_NULL(t->group)),
         err);
 
     free(crates);
@@ -114,6 +115,7 @@ static bool read_token(sqlite3_stmt *row, struct cg_token *t)
     t->expires_at = sqlite3_column_int64(row, 7);
     atomic_store(&t->last_used_at, sqlite3_column_int64(row, 8));
     t->actions = (unsigned)sqlite3_column_int(row, 9);
+    t->group = sqlite3_column_type(row, 13) == SQLITE_NULL ? NULL : cg_strdup(cg_sqlite_text(row, 13));
     return read_list(row, 10, &t->crates) && read_list(row, 11, &t->namespaces) && read_list(row, 12, &t->grants);
 }
 

@@ -200,6 +200,48 @@ static void spellings_only_the_directory_takes_for_one_are_counted_for_the_perso
     f->dir->ops = plain_ops;
 }
 
+/* What it refused for one spelling it is not asked about for another. */
+static void the_same_wrong_password_is_asked_once_for_all_spellings(void **state)
+{
+    struct fixture *f = *state;
+    struct cg_directory_ops ops = *f->dir->ops;
+
+    assert_int_equal(log_in(f, "alice", "stale"), CG_ERR_UNAUTHENTICATED);
+    plain_ops = f->dir->ops;
+    ops.find = wide_find;
+    f->dir->ops = &ops;
+    assert_int_equal(log_in(f, "\xef\xbd\x81lice", "stale"), CG_ERR_UNAUTHENTICATED);
+    assert_int_equal(log_in(f, "\xef\xbd\x81lice", "stale"), CG_ERR_UNAUTHENTICATED);
+    f->dir->ops = plain_ops;
+    assert_int_equal(logins(f), 1);
+    assert_int_equal(log_in(f, "alice", "alicepw"), CG_OK); /* nor was it counted again */
+}
+
+static void all_logins_together_have_a_pace(void **state)
+{
+    static const char *const names[] = {"alice", "bob", "carol", "dave"};
+    struct fixture *f = *state;
+    struct cg_conf *slow = fixture_conf(f, "max_logins_per_second = 2\n");
+    unsigned throttled = 0;
+
+    cg_authn_reconfigure(f->authn, slow, f->dir);
+    for (int i = 0; i < 12; i++) { /* in two seconds at the most */
+        char *wrong = cg_asprintf("w%d", i);
+
+        if (log_in_from(f, names[i % 4], wrong, wrong) == CG_ERR_THROTTLED) {
+            throttled++;
+            assert_int_equal(f->err.retry_after_s, 1);
+            assert_non_null(strstr(f->err.detail, "max_logins_per_second"));
+        }
+        free(wrong);
+    }
+    assert_true(throttled >= 8);
+    assert_true(logins(f) + finds(f) <= 8); /* and what was refused did not go there */
+    pause_ms(1000);
+    assert_int_equal(log_in(f, "alice", "alicepw"), CG_OK);
+    cg_conf_unref(&slow);
+}
+
 static void an_address_is_throttled_across_names(void **state)
 {
     struct fixture *f = *state;
@@ -441,6 +483,8 @@ int main(void)
         T(repeated_failures_are_throttled_before_the_directory_hears_of_them),
         T(spellings_of_a_name_do_not_get_more_tries),
         T(spellings_only_the_directory_takes_for_one_are_counted_for_the_person),
+        T(the_same_wrong_password_is_asked_once_for_all_spellings),
+        T(all_logins_together_have_a_pace),
         T(an_address_is_throttled_across_names),
         T(an_outage_is_no_wrong_password),
         T(a_password_over_a_clear_connection_is_not_looked_at),

@@ -283,7 +283,7 @@ static void record(struct verdicts *v, int64_t ms, enum cg_err said)
 static size_t due(struct verdicts *v, int64_t ms)
 {
     char *ids[4];
-    size_t count = cg_subjects_due(v->subjects, v->start + ms, ids, 4);
+    size_t count = cg_subjects_due(v->subjects, &v->conf, v->start + ms, ids, 4);
 
     for (size_t i = 0; i < count; i++)
         free(ids[i]);
@@ -391,6 +391,9 @@ static void verdicts_in_use_are_due_at_three_quarters_of_the_interval(void **sta
     assert_int_equal(judge(v, 850000, false), CG_OK);
     assert_int_equal(due(v, 1700000), 1);
     record(v, 1700000, CG_ERR_ABSENT);
+    assert_int_equal(due(v, 1700000 + 299000), 0);
+    assert_int_equal(due(v, 1700000 + 301000), 1); /* the second look at somebody gone */
+    record(v, 1700000 + 301000, CG_ERR_ABSENT);
     assert_int_equal(due(v, 9000000), 0);
 }
 
@@ -426,14 +429,17 @@ static void who_is_not_seen_for_longer_than_any_grace_is_forgotten(void **state)
     struct verdicts *v = *state;
     struct cg_subject_question q = at(v, 43200000, false);
     struct cg_identity *who = NULL;
+    char *ids[4];
 
     record(v, 0, CG_OK);
-    cg_subjects_sweep(v->subjects, &v->conf, v->start + 43200000);
+    assert_int_equal(cg_subjects_sweep(v->subjects, &v->conf, v->start + 43200000, ids, 4), 0);
     v->conf.ldap.stale_if_error_read = 2 * 43200000;
     assert_int_equal(cg_subjects_fall_back(v->subjects, &q, &who, NULL), CG_OK);
     cg_identity_unref(&who);
     v->conf.ldap.stale_if_error_read = 0;
-    cg_subjects_sweep(v->subjects, &v->conf, v->start + 43200000);
+    assert_int_equal(cg_subjects_sweep(v->subjects, &v->conf, v->start + 43200000, ids, 4), 1);
+    assert_string_equal(ids[0], "id");
+    free(ids[0]);
     v->conf.ldap.stale_if_error_read = 2 * 43200000;
     assert_int_equal(cg_subjects_fall_back(v->subjects, &q, &who, NULL), CG_ERR_UNAVAILABLE);
 }

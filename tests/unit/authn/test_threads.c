@@ -10,10 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "authn/authn_private.h"
 #include "base/mem.h"
 #include "fixture.h"
 
 #define READERS 4
+#define OTHERS 6
 #define RUN_MS 700
 
 struct crowd {
@@ -59,6 +61,18 @@ static void *tick_on(void *cls)
     while (!atomic_load(&c->end)) {
         cg_authn_tick(c->f->authn);
         pause_ms(2);
+    }
+    return NULL;
+}
+
+static void *look_on(void *cls)
+{
+    struct crowd *c = cls;
+
+    while (!atomic_load(&c->end)) {
+        cg_sweep_hurry(c->f->authn->sweep);
+        cg_authn_look(c->f->authn);
+        pause_ms(1);
     }
     return NULL;
 }
@@ -133,16 +147,16 @@ static void *reload_on(void *cls)
 static void reads_changes_ticks_logins_and_reloads_go_on_at_once(void **state)
 {
     struct crowd c = {.f = fixture_new("basic_auth = \"everywhere\"\nrevalidate_interval = \"1s\"\n")};
-    void *(*const others[])(void *) = {tick_on, change_on, change_on, log_in_on, reload_on};
-    pthread_t threads[READERS + 5];
+    void *(*const others[])(void *) = {tick_on, look_on, change_on, change_on, log_in_on, reload_on};
+    pthread_t threads[READERS + OTHERS];
 
     (void)state;
     c.token = fixture_token(c.f);
-    for (int i = 0; i < READERS + 5; i++)
+    for (int i = 0; i < READERS + OTHERS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, i < READERS ? read_on : others[i - READERS], &c), 0);
     pause_ms(RUN_MS);
     atomic_store(&c.end, true);
-    for (int i = 0; i < READERS + 5; i++)
+    for (int i = 0; i < READERS + OTHERS; i++)
         pthread_join(threads[i], NULL);
     assert_int_equal(atomic_load(&c.wrong), 0);
     assert_true(atomic_load(&c.ok) > 100);

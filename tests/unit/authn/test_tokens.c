@@ -208,20 +208,19 @@ static void an_outage_serves_reads_from_memory_and_refuses_writes_with_503(void 
     free(token);
 }
 
-static void after_a_restart_in_an_outage_nobody_is_known(void **state)
+static void after_a_restart_in_an_outage_nobody_new_is_known(void **state)
 {
     struct fixture *f = *state;
     char *token = fixture_token(f);
 
-    assert_int_equal(try_header(f, token, false), CG_OK);
     cg_fake_directory_set_mode(f->dir, CG_FAKE_UNAVAILABLE);
     fixture_restart(f);
     assert_int_equal(try_header(f, token, false), CG_ERR_UNAVAILABLE);
     assert_int_equal(fast(f, token), CG_ERR_UNAVAILABLE);
-    assert_int_equal(revalidations(f), 2);
+    assert_int_equal(revalidations(f), 1);
     cg_fake_directory_set_mode(f->dir, CG_FAKE_ANSWERING);
     pause_ms(1100);          /* server_retry_after */
-    cg_authn_tick(f->authn); /* asks by itself for whom somebody wanted */
+    cg_authn_look(f->authn); /* asks by itself for whom somebody wanted */
     assert_int_equal(fast(f, token), CG_OK);
     free(token);
 }
@@ -235,14 +234,14 @@ static void the_background_ends_an_outage_for_everybody(void **state)
     assert_int_equal(try_header(f, bob, false), CG_OK);
     cg_fake_directory_set_mode(f->dir, CG_FAKE_UNAVAILABLE);
     expire_verdicts(f);
-    cg_authn_tick(f->authn); /* asks about one of them, and leaves it at that */
+    cg_authn_look(f->authn); /* asks about one of them, and leaves it at that */
     assert_int_equal(revalidations(f), 3);
     assert_int_equal(try_header(f, alice, false), CG_OK);
     assert_int_equal(try_header(f, bob, false), CG_OK);
     assert_int_equal(revalidations(f), 4);
     cg_fake_directory_set_mode(f->dir, CG_FAKE_ANSWERING);
     pause_ms(1100);
-    cg_authn_tick(f->authn);
+    cg_authn_look(f->authn);
     assert_int_equal(revalidations(f), 6);
     assert_int_equal(fast(f, alice), CG_OK);
     assert_int_equal(fast(f, bob), CG_OK);
@@ -749,7 +748,7 @@ static void an_end_writes_the_last_uses(void **state)
 }
 
 /* As if the token had been made that long ago. */
-static char *old_token(struct fixture *f, int64_t expires_at)
+static char *old_token(struct fixture *f, int64_t created_at, int64_t expires_at)
 {
     struct cg_token *token = wish();
     struct cg_secret secret = {0};
@@ -766,6 +765,7 @@ static char *old_token(struct fixture *f, int64_t expires_at)
     cg_token_secret_make(CG_TOKEN_PERSON, &secret);
     cg_hmac(key, secret.bytes, secret.len, NULL, 0, token->digest);
     token->expires_at = expires_at;
+    token->created_at = created_at;
     assert_int_equal(f->md->ops->token_insert(f->md, token, &token->id, NULL), CG_OK);
     text = cg_strdup((const char *)secret.bytes);
     cg_hmac_free(&key);
@@ -779,7 +779,7 @@ static char *old_token(struct fixture *f, int64_t expires_at)
 static void an_expired_token_says_so_and_is_not_listed(void **state)
 {
     struct fixture *f = *state;
-    char *token = old_token(f, cg_clock_wall_s() - 1);
+    char *token = old_token(f, cg_clock_wall_s() - DAY_S, cg_clock_wall_s() - 1);
 
     fixture_restart(f);
     assert_int_equal(fast(f, token), CG_ERR_UNAUTHENTICATED);
@@ -792,7 +792,9 @@ static void an_expired_token_says_so_and_is_not_listed(void **state)
 static void what_is_of_no_use_any_more_is_swept_once_a_minute(void **state)
 {
     struct fixture *f = *state;
-    char *old = old_token(f, cg_clock_wall_s() - 31 * DAY_S), *young = old_token(f, cg_clock_wall_s() - 29 * DAY_S);
+    int64_t now = cg_clock_wall_s();
+    char *old = old_token(f, now - 40 * DAY_S, now - 31 * DAY_S), *young = old_token(f, now - 40 * DAY_S, now - 29 * DAY_S);
+    char *unused = old_token(f, now - 121 * DAY_S, now + DAY_S), *idle = old_token(f, now - 119 * DAY_S, now + DAY_S);
     int64_t last = -1;
 
     fixture_restart(f);
@@ -803,14 +805,20 @@ static void what_is_of_no_use_any_more_is_swept_once_a_minute(void **state)
     cg_authn_tick(f->authn);
     assert_int_equal(fast(f, old), CG_ERR_UNAUTHENTICATED);
     assert_non_null(strstr(f->err.detail, "not known"));
+    assert_int_equal(fast(f, unused), CG_ERR_UNAUTHENTICATED);
+    assert_non_null(strstr(f->err.detail, "not known"));
     assert_int_equal(fast(f, young), CG_ERR_UNAUTHENTICATED);
     assert_non_null(strstr(f->err.detail, "expired"));
+    assert_int_equal(fast(f, idle), CG_ERR_UNAUTHENTICATED);
+    assert_non_null(strstr(f->err.detail, "not used for 90 days"));
     fixture_restart(f);
     assert_int_equal(f->md->ops->token_delete(f->md, 1, NULL), CG_ERR_ABSENT);
     assert_int_equal(f->md->ops->token_each(f->md, read_last_use, &last, NULL), CG_OK);
     assert_int_equal(last, 0);
     free(old);
     free(young);
+    free(unused);
+    free(idle);
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -829,7 +837,7 @@ int main(void)
         T(a_lock_by_wrong_passwords_stops_no_token),
         T(groups_are_read_again_with_the_verdict),
         O(an_outage_serves_reads_from_memory_and_refuses_writes_with_503),
-        O(after_a_restart_in_an_outage_nobody_is_known),
+        O(after_a_restart_in_an_outage_nobody_new_is_known),
         O(the_background_ends_an_outage_for_everybody),
         T(a_storm_of_requests_looks_its_owner_up_once),
         T(an_answer_from_before_a_reload_is_not_taken_for_fresh),

@@ -156,7 +156,7 @@ static void database_is_durable_and_ours(void **state)
     struct cg_sqlite_conn *w = cg_sqlite(f->md)->writer;
     sqlite3_stmt *stmt = NULL;
 
-    assert_int_equal(ask(f, "PRAGMA user_version"), 1);
+    assert_int_equal(ask(f, "PRAGMA user_version"), 2);
     assert_int_equal(ask(f, "PRAGMA application_id"), 0x43475445);
     assert_int_equal(ask(f, "SELECT count(*) FROM pragma_journal_mode WHERE journal_mode = 'wal'"), 1);
     assert_int_equal(sqlite3_prepare_v2(w->db,
@@ -168,6 +168,26 @@ static void database_is_durable_and_ours(void **state)
     assert_int_equal(sqlite3_column_int(stmt, 0), 2);
     assert_int_equal(sqlite3_column_int(stmt, 1), 1);
     sqlite3_finalize(stmt);
+}
+
+/* As the first version left it: without the tables and columns that came later. */
+static void older_schema_is_brought_up_to_date_and_keeps_its_tokens(void **state)
+{
+    struct fixture *f = *state;
+    int64_t id = 0;
+    int count = 0;
+
+    assert_int_equal(insert(f->md, 1, &id, NULL), CG_OK);
+    cg_metadata_free(&f->md);
+    sql(f, "DROP TABLE subject; ALTER TABLE token DROP COLUMN owner_group; PRAGMA user_version = 1");
+    assert_int_equal(reopen(f), CG_OK);
+    assert_int_equal(ask(f, "PRAGMA user_version"), 2);
+    assert_int_equal(ask(f, "SELECT count(*) FROM token WHERE owner_group IS NULL"), 1);
+    assert_int_equal(ask(f, "SELECT count(*) FROM subject"), 0);
+    assert_int_equal(f->md->ops->token_each(f->md, count_token, &count, NULL), CG_OK);
+    assert_int_equal(count, 1);
+    assert_int_equal(insert(f->md, 2, &id, NULL), CG_OK);
+    assert_int_equal(f->md->ops->check(f->md, NULL), CG_OK);
 }
 
 static void newer_schema_is_refused_untouched(void **state)
@@ -540,6 +560,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(database_and_its_logs_are_closed_to_others),
         T(database_is_durable_and_ours),
+        T(older_schema_is_brought_up_to_date_and_keeps_its_tokens),
         T(newer_schema_is_refused_untouched),
         T(database_of_another_program_is_refused_untouched),
         T(file_that_is_no_database_is_damage),
