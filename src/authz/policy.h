@@ -102,6 +102,9 @@ bool cg_policy_anonymous_reads(const struct cg_policy *policy, const char *names
 bool cg_policy_has_namespace(const struct cg_policy *policy, const char *namespace_name);
 /* Which other namespace reserves this crate name by a prefix? NULL when none does. Part of decide() for publishing. */
 const char *cg_policy_reserved_by(const struct cg_policy *policy, const char *namespace_name, const char *crate);
+/* The grants of the namespace that would give what the question asks for, to whomever they name; one line each. Nothing
+ * for a namespace that does not exist. */
+void cg_policy_ways(const struct cg_policy *policy, const struct cg_question *question, struct cg_buf *out);
 /* Roles of a caller in every namespace, for `crategatectl ldap` and `/me`: "payments: publish (line 31: ...)" lines. */
 void cg_policy_roles(const struct cg_policy *policy, const struct cg_caller *caller, struct cg_buf *out);
 

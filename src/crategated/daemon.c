@@ -28,9 +28,14 @@ static unsigned cores(void)
     return sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set) > 0 ? (unsigned)CPU_COUNT(&set) : 1;
 }
 
+struct cg_directory *cg_daemon_directory(struct cg_daemon *daemon)
+{
+    return atomic_load(&daemon->directory);
+}
+
 static struct cg_directory *ask_directory(struct cg_gateway *gw)
 {
-    return atomic_load(&((struct cg_daemon *)gw)->directory);
+    return cg_daemon_directory((struct cg_daemon *)gw);
 }
 
 enum cg_err cg_daemon_probe(struct cg_directory *dir, struct cg_error *err)
@@ -258,6 +263,7 @@ static const struct part {
     {"audit trail", start_audit, stop_audit},
     {"database", start_metadata, stop_metadata},
     {"directory", start_directory, stop_directory},
+    {"teams", cg_daemon_start_teams, cg_daemon_stop_teams},
     {"policy", start_policy, stop_policy},
     {"registry", start_registry, stop_registry},
     {"authentication", start_authn, stop_authn},
