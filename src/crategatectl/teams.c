@@ -19,9 +19,11 @@ static void take_conf(struct cg_ctl *ctl, struct cg_team_look *look)
 static enum cg_err ask_directory(struct cg_ctl *ctl, struct cg_team_look *look, struct cg_error *err)
 {
     struct cg_directory *dir = NULL;
-    enum cg_err rc = cg_wire_directory(ctl->conf, &dir, err);
+    enum cg_err rc = cg_ctl_become_owner(ctl->conf, err); /* looking at crates on disk opens their storage */
 
     look->read_only = true;
+    if (rc == CG_OK)
+        rc = cg_wire_directory(ctl->conf, &dir, err);
     if (rc == CG_OK)
         rc = cg_teams_look(ctl->conf, dir, look, err);
     if (rc == CG_OK && cg_conf_teams_unknown(look->conf))
