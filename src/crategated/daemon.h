@@ -5,7 +5,8 @@
  * bottom up, whatever point a failed start got to.
  *
  * Threading: start, reload and stop are for the main thread. `directory` may be
- * asked by any.
+ * asked by any. The maintenance thread puts policies, and snapshots with other
+ * teams, in force under reload_lock.
  */
 #ifndef CG_CRATEGATED_DAEMON_H
 #define CG_CRATEGATED_DAEMON_H
@@ -27,7 +28,7 @@ struct cg_retired {
 struct cg_daemon {
     struct cg_gateway gw; /* first: handlers get this */
     const char *conf_file;
-    struct cg_conf *conf;
+    struct cg_conf *conf; /* in force, with its teams; under reload_lock once the maintenance thread runs */
     int lock_fd;
     char *spool_dir;
     _Atomic(struct cg_directory *) directory;
