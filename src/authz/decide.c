@@ -148,16 +148,32 @@ static enum cg_err undecidable(struct asking *a, const struct cg_rule *rule)
     return not_known(a);
 }
 
-/* One sentence, whether the namespace is not there or not theirs: the one about groups while there are names that
- * nobody has resolved, since a namespace where that is open must not be told from one that is not there. Only the rule,
- * which the caller never sees, tells. */
+/* While nobody has told which teams there are, a name may be a team's, whoever asks: but not for anonymous callers,
+ * unless teams are open to them. */
+static bool may_be_a_team(const struct asking *a)
+{
+    const struct cg_conf_grants *read = &a->policy->conf->teams.like.read;
+
+    if (!a->policy->teams_unknown)
+        return false;
+    if (kind_of(a) != CG_IDENTITY_ANONYMOUS)
+        return true;
+    for (size_t i = 0; i < read->count; i++)
+        if (read->items[i].kind == CG_GRANT_ANONYMOUS)
+            return true;
+    return false;
+}
+
+/* One sentence, whether the namespace is not there or not theirs: the one about a group while there are names or teams
+ * that nobody has resolved, since a namespace where that is open must not be told from one that is not there. Only the
+ * rule, which the caller never sees, tells. */
 static enum cg_err hide(struct asking *a)
 {
     if (a->space)
         set_rule(a->d, a->space->lists[CG_ROLE_READ].line, a->space->lists[CG_ROLE_READ].name);
     else
         set_rule(a->d, 0, "no such namespace");
-    if (a->policy->incomplete && kind_of(a) == CG_IDENTITY_PERSON)
+    if (may_be_a_team(a) || (a->policy->incomplete && kind_of(a) == CG_IDENTITY_PERSON))
         return not_known(a);
     if (kind_of(a) == CG_IDENTITY_ANONYMOUS)
         return refuse(a, CG_ERR_UNAUTHENTICATED,
@@ -335,12 +351,17 @@ static enum cg_err check_reserved(struct asking *a, const char *folded)
     there.space = other;
     visible = !outside_namespaces(a->q->caller->token, other->conf->name) && holds(&there, CG_ROLE_READ, &undecided);
     a->d->line = other->conf->line;
-    snprintf(a->d->rule, sizeof(a->d->rule), "namespace.%s.prefixes = \"%s\"", other->conf->name, prefix);
+    snprintf(a->d->rule, sizeof(a->d->rule),
+             other->conf->team_dn ? "teams.prefixes (namespace %s) = \"%s\"" : "namespace.%s.prefixes = \"%s\"",
+             other->conf->name, prefix);
+    if (!visible) /* neither whose nor how much of the name: a team's prefix may be its name */
+        return refuse(a, CG_ERR_DENIED,
+                      "the crate name \"%s\" is reserved by the registry's configuration; choose another name",
+                      a->q->crate);
     return refuse(a, CG_ERR_DENIED,
-                  "crate names that begin with \"%s\" are reserved to %s%s%s by the registry's configuration; choose "
-                  "another name or publish there",
-                  prefix, visible ? "namespace \"" : "another namespace", visible ? other->conf->name : "",
-                  visible ? "\"" : "");
+                  "crate names that begin with \"%s\" are reserved to namespace \"%s\" by the registry's configuration; "
+                  "choose another name or publish there",
+                  prefix, other->conf->name);
 }
 
 static enum cg_err may_write(struct asking *a)

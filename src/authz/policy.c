@@ -24,7 +24,8 @@ const char *cg_role_name(enum cg_role role)
 
 static void compile_rule(struct cg_rule *rule, const struct cg_conf_grant *grant, const char *list)
 {
-    char *text = cg_asprintf("%s = \"%s\"", list, grant->text);
+    char *text = grant->mapped ? cg_asprintf("ldap.group_map (%s) = \"%s\"", list, grant->text)
+                               : cg_asprintf("%s = \"%s\"", list, grant->text);
 
     rule->kind = grant->kind;
     rule->value = grant->value;
@@ -33,10 +34,18 @@ static void compile_rule(struct cg_rule *rule, const struct cg_conf_grant *grant
     free(text);
 }
 
+/* As a reader of the configuration would look for it; fresh. */
+static char *list_name(const struct cg_conf_namespace *ns, enum cg_role role)
+{
+    if (ns->team_dn)
+        return cg_asprintf("teams.%s (namespace %s)", cg_role_name(role), ns->name);
+    return cg_asprintf("namespace.%s.%s", ns->name, cg_role_name(role));
+}
+
 static void compile_list(struct cg_space *space, enum cg_role role, const struct cg_conf_grants *grants)
 {
     struct cg_rules *list = &space->lists[role];
-    char *name = cg_asprintf("namespace.%s.%s", space->conf->name, cg_role_name(role));
+    char *name = list_name(space->conf, role);
 
     cg_str_printable(name, strlen(name), list->name, sizeof(list->name));
     free(name);
@@ -45,6 +54,7 @@ static void compile_list(struct cg_space *space, enum cg_role role, const struct
     list->items = cg_calloc(grants->count + 1, sizeof(*list->items));
     for (size_t i = 0; i < grants->count; i++) {
         compile_rule(&list->items[i], &grants->items[i], list->name);
+        list->items[i].of_team = space->conf->team_dn != NULL;
         space->anonymous_reads |= grants->items[i].kind == CG_GRANT_ANONYMOUS;
     }
 }
@@ -55,6 +65,7 @@ static struct cg_policy *compile(struct cg_conf *conf)
 
     atomic_init(&policy->refs, 1);
     policy->conf = cg_conf_ref(conf);
+    policy->teams_unknown = cg_conf_teams_unknown(conf);
     policy->count = conf->namespace_count;
     policy->spaces = cg_calloc(policy->count + 1, sizeof(*policy->spaces));
     policy->by_name = cg_map_new(NULL);
@@ -95,6 +106,7 @@ struct pass {
     struct cg_map *asked; /* name -> struct lookup: each name is asked about once */
     struct cg_buf *warnings;
     struct cg_error *err;
+    bool missing_only;   /* what has an answer keeps it */
     unsigned unanswered; /* in a row */
     int64_t until_ms;    /* monotonic: nothing is asked any more */
 };
@@ -162,62 +174,105 @@ static const struct lookup *look_up(struct pass *pass, const char *name)
 
 static void warn_absent(struct pass *pass, const struct cg_rule *rule)
 {
-    if (pass->warnings)
+    if (pass->warnings && !rule->of_team)
         cg_buf_addf(pass->warnings, "%s:%u: %s: the directory has no such group, so this grant is for nobody\n",
                     pass->policy->conf->file, rule->line, rule->text);
 }
 
-static void copy_answer(struct cg_rule *rule, enum cg_rule_state state, const char *dn)
+static void copy_answer(struct cg_rule *rule, const struct cg_rule *from)
 {
-    rule->state = state;
-    rule->dn = dn ? cg_strdup(dn) : NULL;
+    rule->state = from->state;
+    rule->dn = from->dn ? cg_strdup(from->dn) : NULL;
+    rule->why = from->why ? cg_strdup(from->why) : NULL;
 }
 
 /* Pitfall 12: a name that two entries bear is refused, never resolved to one of them. */
+static enum cg_err refuse_rule(struct pass *pass, struct cg_rule *rule, const struct lookup *found)
+{
+    if (!rule->of_team)
+        return cg_error_set(pass->err, found->rc, "%s:%u: %s: %s", pass->policy->conf->file, rule->line, rule->text,
+                            found->err.detail);
+    rule->state = CG_RULE_AMBIGUOUS;
+    rule->why = cg_strdup(found->err.detail);
+    return CG_OK;
+}
+
 static enum cg_err resolve_rule(void *cls, struct cg_rule *rule, const struct cg_rule *was)
 {
     struct pass *pass = cls;
     const struct lookup *found;
 
-    if (rule->kind != CG_GRANT_GROUP) {
-        copy_answer(rule, was->state, was->dn);
+    if (rule->kind != CG_GRANT_GROUP || (pass->missing_only && was->state != CG_RULE_UNRESOLVED)) {
+        copy_answer(rule, was);
         return CG_OK;
     }
     found = look_up(pass, rule->value);
     switch (found->rc) {
     case CG_OK:
-        copy_answer(rule, CG_RULE_RESOLVED, found->dn);
+        rule->state = CG_RULE_RESOLVED;
+        rule->dn = cg_strdup(found->dn);
         return CG_OK;
     case CG_ERR_ABSENT:
-        copy_answer(rule, CG_RULE_ABSENT, NULL);
+        rule->state = CG_RULE_ABSENT;
         warn_absent(pass, rule);
         return CG_OK;
     case CG_ERR_UNAVAILABLE:
-        copy_answer(rule, was->state, was->dn);
+        copy_answer(rule, was);
         pass->policy->incomplete |= rule->state == CG_RULE_UNRESOLVED;
         return CG_OK;
     default:
-        return cg_error_set(pass->err, found->rc, "%s:%u: %s: %s", pass->policy->conf->file, rule->line, rule->text,
-                            found->err.detail);
+        return refuse_rule(pass, rule, found);
     }
+}
+
+static enum cg_err run_pass(struct pass *pass, struct cg_policy *old, struct cg_policy **policy_out)
+{
+    enum cg_err rc;
+
+    pass->policy = compile(old->conf);
+    pass->until_ms = cg_clock_mono_ms() + RESOLVE_MS;
+    pass->asked = cg_map_new(free_lookup);
+    rc = each_rule(pass->policy, old, resolve_rule, pass);
+    cg_map_free(&pass->asked);
+    if (rc == CG_OK)
+        *policy_out = pass->policy;
+    else
+        cg_policy_unref(&pass->policy);
+    return rc;
 }
 
 enum cg_err cg_policy_resolve(struct cg_policy *old, struct cg_directory *dir, struct cg_policy **policy_out,
                               struct cg_buf *warnings, struct cg_error *err)
 {
-    struct cg_policy *policy = compile(old->conf);
-    struct pass pass = {
-        .policy = policy, .dir = dir, .warnings = warnings, .err = err, .until_ms = cg_clock_mono_ms() + RESOLVE_MS};
-    enum cg_err rc;
+    struct pass pass = {.dir = dir, .warnings = warnings, .err = err};
 
-    pass.asked = cg_map_new(free_lookup);
-    rc = each_rule(policy, old, resolve_rule, &pass);
-    cg_map_free(&pass.asked);
-    if (rc == CG_OK)
-        *policy_out = policy;
-    else
-        cg_policy_unref(&policy);
-    return rc;
+    return run_pass(&pass, old, policy_out);
+}
+
+enum cg_err cg_policy_resolve_missing(struct cg_policy *old, struct cg_directory *dir, struct cg_policy **policy_out,
+                                      struct cg_buf *warnings, struct cg_error *err)
+{
+    struct pass pass = {.dir = dir, .warnings = warnings, .err = err, .missing_only = true};
+
+    return run_pass(&pass, old, policy_out);
+}
+
+static enum cg_err tell_ambiguous(void *cls, struct cg_rule *rule, const struct cg_rule *was)
+{
+    struct pass *pass = cls;
+
+    (void)was;
+    if (rule->state == CG_RULE_AMBIGUOUS)
+        cg_buf_addf(pass->warnings, "%s:%u: %s: %s This grant gives nothing.\n", pass->policy->conf->file, rule->line,
+                    rule->text, rule->why);
+    return CG_OK;
+}
+
+void cg_policy_ambiguous(struct cg_policy *policy, struct cg_buf *out)
+{
+    struct pass pass = {.policy = policy, .warnings = out};
+
+    CG_ASSERT(each_rule(policy, NULL, tell_ambiguous, &pass) == CG_OK);
 }
 
 static enum cg_err note_answer(void *cls, struct cg_rule *rule, const struct cg_rule *was)
@@ -234,7 +289,7 @@ static enum cg_err take_answer(void *cls, struct cg_rule *rule, const struct cg_
 
     (void)was;
     if (known)
-        copy_answer(rule, known->state, known->dn);
+        copy_answer(rule, known);
     return CG_OK;
 }
 
@@ -278,8 +333,10 @@ struct cg_policy *cg_policy_ref(struct cg_policy *policy)
 static void free_space(struct cg_space *space)
 {
     for (int role = 0; role < CG_ROLE_COUNT; role++) {
-        for (size_t i = 0; i < space->lists[role].count; i++)
+        for (size_t i = 0; i < space->lists[role].count; i++) {
             free(space->lists[role].items[i].dn);
+            free(space->lists[role].items[i].why);
+        }
         free(space->lists[role].items);
     }
 }

@@ -9,7 +9,8 @@
  * cg_policy_resolve() (blocking; on a worker or at start), which gives a new
  * policy; a name not resolved because the directory did not answer makes a
  * decision that depends on it UNAVAILABLE, never allowed and never denied. A
- * name that two entries bear is an error (pitfall 12 of ldap.md section 2).
+ * name that two entries bear is an error (pitfall 12 of ldap.md section 2); in
+ * the grants of [teams] it only takes that grant out, see cg_policy_ambiguous.
  */
 #ifndef CG_AUTHZ_POLICY_H
 #define CG_AUTHZ_POLICY_H
@@ -41,9 +42,14 @@ enum cg_err cg_policy_new(struct cg_conf *conf, struct cg_directory *dir, struct
 void cg_policy_inherit(struct cg_policy *fresh, struct cg_policy *old);
 /* A copy whose group names are looked up again. CONFLICT names the grant's line and both entries. Names that could
  * not be asked about keep the answer of `old` when it had one. Names that do not exist match nobody and are listed in
- * `warnings` (may be NULL), one a line. */
+ * `warnings` (may be NULL), one a line; not those of [teams], where a team without leaders is no mistake. */
 enum cg_err cg_policy_resolve(struct cg_policy *old, struct cg_directory *dir, struct cg_policy **policy_out,
                               struct cg_buf *warnings, struct cg_error *err) CG_CHECK;
+/* The same, but only for names that `old` has no answer to: after teams have come, nobody else's names are asked again. */
+enum cg_err cg_policy_resolve_missing(struct cg_policy *old, struct cg_directory *dir, struct cg_policy **policy_out,
+                                      struct cg_buf *warnings, struct cg_error *err) CG_CHECK;
+/* The teams' grants that give nothing because two groups bear the name, one a line, naming both. */
+void cg_policy_ambiguous(struct cg_policy *policy, struct cg_buf *out);
 /* Are there names still unresolved because nobody answered? */
 bool cg_policy_incomplete(const struct cg_policy *policy);
 struct cg_policy *cg_policy_ref(struct cg_policy *policy);
@@ -85,7 +91,8 @@ struct cg_decision {
 };
 
 /* The decision. A namespace that does not exist and one that the caller may not read give the same verdict and
- * reason (contract, section 3). decision is always filled. */
+ * reason (contract, section 3): UNAVAILABLE for both while the teams are not known, because a team's members must not be
+ * told that their namespace does not exist when it is us who do not know. decision is always filled. */
 enum cg_err cg_policy_decide(const struct cg_policy *policy, const struct cg_question *question,
                              struct cg_decision *decision);
 
@@ -95,6 +102,9 @@ bool cg_policy_anonymous_reads(const struct cg_policy *policy, const char *names
 bool cg_policy_has_namespace(const struct cg_policy *policy, const char *namespace_name);
 /* Which other namespace reserves this crate name by a prefix? NULL when none does. Part of decide() for publishing. */
 const char *cg_policy_reserved_by(const struct cg_policy *policy, const char *namespace_name, const char *crate);
+/* The grants of the namespace that would give what the question asks for, to whomever they name; one line each. Nothing
+ * for a namespace that does not exist. */
+void cg_policy_ways(const struct cg_policy *policy, const struct cg_question *question, struct cg_buf *out);
 /* Roles of a caller in every namespace, for `crategatectl ldap` and `/me`: "payments: publish (line 31: ...)" lines. */
 void cg_policy_roles(const struct cg_policy *policy, const struct cg_caller *caller, struct cg_buf *out);
 

@@ -17,7 +17,7 @@ enum cg_role { CG_ROLE_READ, CG_ROLE_PUBLISH, CG_ROLE_ADMIN, CG_ROLE_COUNT };
 const char *cg_role_name(enum cg_role role);
 
 /* What is known of the group that a grant names. */
-enum cg_rule_state { CG_RULE_UNRESOLVED, CG_RULE_ABSENT, CG_RULE_RESOLVED };
+enum cg_rule_state { CG_RULE_UNRESOLVED, CG_RULE_ABSENT, CG_RULE_AMBIGUOUS, CG_RULE_RESOLVED };
 
 /* One grant. Its text is made once, so that a decision copies and never formats. */
 struct cg_rule {
@@ -25,8 +25,11 @@ struct cg_rule {
     enum cg_rule_state state; /* of CG_GRANT_GROUP */
     const char *value;        /* the configuration's */
     char *dn;                 /* canonical; of CG_GRANT_DN and resolved CG_GRANT_GROUP, else NULL */
+    char *why;                /* of an ambiguous one: what the directory says of the name; else NULL */
+    bool of_team;             /* a name that two groups bear takes this grant out, and stops nothing else */
     unsigned line;
-    char text[CG_RULE_TEXT]; /* namespace.payments.publish = "group:payments" */
+    char text[CG_RULE_TEXT]; /* namespace.payments.publish = "group:payments"; of a team and of a mapped group see
+                              * list_name() and compile_rule() */
 };
 
 /* One of the three lists of a namespace. */
@@ -50,6 +53,7 @@ struct cg_policy {
     size_t count;
     struct cg_map *by_name;
     bool incomplete;
+    bool teams_unknown; /* cg_conf_teams_unknown() */
 };
 
 #endif

@@ -93,12 +93,31 @@ static int check_files(const struct cg_conf *conf)
     return failures;
 }
 
+/* Teams' grants that give nothing, each a failed step. */
+static int tell_ambiguous(struct cg_policy *policy)
+{
+    char *save = NULL, *text;
+    struct cg_buf lines;
+    int failures = 0;
+
+    cg_buf_init(&lines, 1024 * 1024);
+    cg_policy_ambiguous(policy, &lines);
+    text = cg_buf_take(&lines);
+    for (char *line = text ? strtok_r(text, "\n", &save) : NULL; line; line = strtok_r(NULL, "\n", &save)) {
+        cg_ctl_step(false, "group name of a team", line);
+        failures++;
+    }
+    free(text);
+    return failures;
+}
+
 static int check_groups(struct cg_ctl *ctl)
 {
     struct cg_directory *dir = NULL;
     struct cg_policy *policy = NULL;
     struct cg_error err = {0};
     struct cg_buf warnings;
+    int ambiguous = 0;
     bool ok;
 
     cg_buf_init(&warnings, 1024 * 1024);
@@ -109,11 +128,13 @@ static int check_groups(struct cg_ctl *ctl)
         cg_ctl_step(false, "group names in grants", "the directory did not answer for all of them");
     else
         cg_ctl_step(warnings.len == 0, "group names in grants", cg_buf_str(&warnings));
+    if (ok)
+        ambiguous = tell_ambiguous(policy);
     ok = ok && !cg_policy_incomplete(policy) && warnings.len == 0;
     cg_policy_unref(&policy);
     cg_directory_free(&dir);
     cg_buf_free(&warnings);
-    return !ok;
+    return !ok + ambiguous;
 }
 
 /* The matching rule of nested groups, tokenGroups: what the settings rely on. */
@@ -146,7 +167,7 @@ static int check_directory(struct cg_ctl *ctl)
         failures = 1;
     }
     if (failures == 0)
-        failures = check_ability(dir);
+        failures = check_ability(dir) + cg_ctl_check_teams(ctl, dir);
     cg_directory_free(&dir);
     return failures ? failures : check_groups(ctl);
 }

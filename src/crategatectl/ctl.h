@@ -59,6 +59,17 @@ void cg_ctl_audit_end(const struct cg_ctl *ctl, struct cg_audit **audit, struct 
 /* Directory and a policy with resolved names. */
 enum cg_err cg_ctl_policy(struct cg_ctl *ctl, struct cg_directory **dir_out, struct cg_policy **policy_out,
                           struct cg_buf *warnings, struct cg_error *err) CG_CHECK;
+/* teams.c: ctl->conf with the teams' namespaces: as the daemon remembers them, else as the directory tells now. When
+ * neither does, they stay unknown, and standard error says so. */
+void cg_ctl_add_teams(struct cg_ctl *ctl);
+/* The same with the namespaces of teams that are gone, whose crates are still there; for looking after crates only. */
+void cg_ctl_add_gone_teams(struct cg_ctl *ctl);
+/* Step of `check`: what [teams] makes of the directory now. Returns the number of failures. */
+int cg_ctl_check_teams(struct cg_ctl *ctl, struct cg_directory *dir);
+
+/* person.c: "Who", and all there is to know of them. */
+void cg_ctl_tell_person(const struct cg_identity *who);
+
 /* GET of a URL; status and up to 4 KiB of body. UNAVAILABLE with the reason when there was no answer. */
 enum cg_err cg_ctl_get(const char *url, long *status_out, struct cg_buf *body, struct cg_error *err) CG_CHECK;
 

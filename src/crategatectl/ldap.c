@@ -37,27 +37,31 @@ static void read_password(struct cg_secret *out)
     cg_wipe(line, sizeof(line));
 }
 
-static void show_roles(struct cg_ctl *ctl, struct cg_directory *dir, struct cg_identity *who)
+/* What they may do where, and what is not as the configuration means it. */
+static void show_roles(struct cg_ctl *ctl, struct cg_identity *who)
 {
-    struct cg_policy *unresolved = NULL, *policy = NULL;
+    struct cg_directory *dir = NULL;
+    struct cg_policy *policy = NULL;
     struct cg_caller caller = {.who = who};
     struct cg_error err = {0};
-    struct cg_buf roles;
-    enum cg_err rc = cg_policy_new(ctl->conf, dir, &unresolved, &err);
+    struct cg_buf roles, warnings;
 
     cg_buf_init(&roles, 1024 * 1024);
-    if (rc == CG_OK)
-        rc = cg_policy_resolve(unresolved, dir, &policy, NULL, &err);
+    cg_buf_init(&warnings, 1024 * 1024);
     puts("Namespaces");
-    if (rc == CG_OK) {
+    if (cg_ctl_policy(ctl, &dir, &policy, &warnings, &err) == CG_OK) {
         cg_policy_roles(policy, &caller, &roles);
         fputs(roles.len ? cg_buf_str(&roles) : "  none: no grant names this person or a group of theirs\n", stdout);
+        cg_policy_ambiguous(policy, &warnings);
     } else {
         cg_ctl_step(false, "policy", err.detail);
     }
+    if (warnings.len)
+        printf("Grants that give nothing to anybody\n%s", cg_buf_str(&warnings));
+    cg_buf_free(&warnings);
     cg_buf_free(&roles);
     cg_policy_unref(&policy);
-    cg_policy_unref(&unresolved);
+    cg_directory_free(&dir);
 }
 
 int cg_ctl_ldap(struct cg_ctl *ctl, int argc, char **argv)
@@ -82,8 +86,10 @@ int cg_ctl_ldap(struct cg_ctl *ctl, int argc, char **argv)
         cg_ctl_step(false, "directory", err.detail);
         failures = 1;
     }
-    if (who)
-        show_roles(ctl, dir, who);
+    if (who) {
+        cg_ctl_tell_person(who);
+        show_roles(ctl, who);
+    }
     cg_secret_free(&password);
     cg_identity_unref(&who);
     cg_directory_free(&dir);

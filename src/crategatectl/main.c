@@ -18,9 +18,11 @@
 static const struct cg_ctl_command commands[] = {
     {"check", "check", "configuration, files, directory, base URL: each step and its outcome", false, cg_ctl_check},
     {"ldap", "ldap USER [--password]", "how the directory sees a person, and what follows from it", true, cg_ctl_ldap},
-    {"explain", "explain USER NAMESPACE ACTION [CRATE]", "allowed or refused, and by which line", true, cg_ctl_explain},
+    {"explain", "explain USER|--token ID NAMESPACE ACTION [CRATE]", "allowed or refused, by which line, and what would change it",
+     true, cg_ctl_explain},
     {"token", "token list | create | revoke", "tokens, those of services included", true, cg_ctl_token},
-    {"namespace", "namespace list", "what is configured and what is on disk", true, cg_ctl_namespace},
+    {"namespace", "namespace list | adopt NAME ...", "what there is, and whose; a name to another group", true,
+     cg_ctl_namespace},
     {"crate", "crate delete NAMESPACE NAME[@VERSION] --yes", "removes what must not exist", true, cg_ctl_crate},
     {"verify", "verify [--repair] [NAMESPACE]", "crates, index and database against each other", true, cg_ctl_verify},
 };
@@ -33,7 +35,7 @@ static void print_usage(FILE *to)
 {
     fputs("Usage: crategatectl [-c FILE] COMMAND ...\nAdministration of the crategate gateway.\n\n", to);
     for (size_t i = 0; i < COMMANDS; i++)
-        fprintf(to, "  %-46s %s\n", commands[i].synopsis, commands[i].help);
+        fprintf(to, "  %-48s %s\n", commands[i].synopsis, commands[i].help);
     fputs("\n  -c, --config FILE  configuration (" DEFAULT_CONF ")\n  -V, --version      print the version\n"
           "  -h, --help         this text\n",
           to);
@@ -50,6 +52,8 @@ static int load(struct cg_ctl *ctl)
     if (rc != CG_OK)
         fprintf(stderr, "%s%s", report.len ? cg_buf_str(&report) : err.detail, report.len ? "" : "\n");
     cg_buf_free(&report);
+    if (rc == CG_OK)
+        cg_ctl_add_teams(ctl);
     return rc == CG_OK ? CG_CTL_OK : CG_CTL_FAILED;
 }
 

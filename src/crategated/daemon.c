@@ -28,9 +28,14 @@ static unsigned cores(void)
     return sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set) > 0 ? (unsigned)CPU_COUNT(&set) : 1;
 }
 
+struct cg_directory *cg_daemon_directory(struct cg_daemon *daemon)
+{
+    return atomic_load(&daemon->directory);
+}
+
 static struct cg_directory *ask_directory(struct cg_gateway *gw)
 {
-    return atomic_load(&((struct cg_daemon *)gw)->directory);
+    return cg_daemon_directory((struct cg_daemon *)gw);
 }
 
 enum cg_err cg_daemon_probe(struct cg_directory *dir, struct cg_error *err)
@@ -234,12 +239,16 @@ static void stop_pool(struct cg_daemon *d)
     cg_pool_free(&d->gw.pool);
 }
 
+/* From here on the maintenance thread runs, which may put another snapshot into d->conf: the policy's reference is one to
+ * the snapshot in force. */
 static enum cg_err start_http(struct cg_daemon *d, struct cg_error *err)
 {
+    struct cg_policy *policy = cg_gateway_policy(&d->gw);
     enum cg_err rc;
 
     d->gw.routes = cg_api_routes(&d->gw.route_count);
-    rc = cg_http1_start(&d->gw, d->conf, cores(), &d->http1, err);
+    rc = cg_http1_start(&d->gw, cg_policy_conf(policy), cores(), &d->http1, err);
+    cg_policy_unref(&policy);
     for (size_t i = 0; rc == CG_OK && cg_http1_address(d->http1, i); i++)
         cg_log(CG_LOG_INFO, "http", NULL, "listening on %s", cg_http1_address(d->http1, i));
     return rc;
@@ -247,8 +256,11 @@ static enum cg_err start_http(struct cg_daemon *d, struct cg_error *err)
 
 static void stop_http(struct cg_daemon *d)
 {
+    struct cg_policy *policy = cg_gateway_policy(&d->gw);
+
     d->gw.draining = true;
-    cg_http1_drain(d->http1, d->conf->shutdown_timeout);
+    cg_http1_drain(d->http1, cg_policy_conf(policy)->shutdown_timeout);
+    cg_policy_unref(&policy);
     cg_http1_free(&d->http1);
 }
 
@@ -262,6 +274,7 @@ static const struct part {
     {"audit trail", start_audit, stop_audit},
     {"database", start_metadata, stop_metadata},
     {"directory", start_directory, stop_directory},
+    {"teams", cg_daemon_start_teams, cg_daemon_stop_teams},
     {"policy", start_policy, stop_policy},
     {"registry", start_registry, stop_registry},
     {"authentication", start_authn, stop_authn},
@@ -277,6 +290,16 @@ static void stop_parts(struct cg_daemon *daemon, size_t count)
         parts[--count].stop(daemon);
 }
 
+static void tell_start(struct cg_daemon *d)
+{
+    struct cg_policy *policy = cg_gateway_policy(&d->gw);
+    const struct cg_conf *conf = cg_policy_conf(policy);
+
+    cg_log(CG_LOG_INFO, "crategated", NULL, "crategate %s serves %zu namespaces as %s", CG_VERSION, conf->namespace_count,
+           conf->public_url);
+    cg_policy_unref(&policy);
+}
+
 enum cg_err cg_daemon_start(struct cg_daemon *daemon, const char *conf_file, struct cg_error *err)
 {
     memset(daemon, 0, sizeof(*daemon));
@@ -290,8 +313,7 @@ enum cg_err cg_daemon_start(struct cg_daemon *daemon, const char *conf_file, str
             return rc;
         }
     }
-    cg_log(CG_LOG_INFO, "crategated", NULL, "crategate %s serves %zu namespaces as %s", CG_VERSION,
-           daemon->conf->namespace_count, daemon->conf->public_url);
+    tell_start(daemon);
     return CG_OK;
 }
 

@@ -16,11 +16,6 @@
 #include "crategate/clock.h"
 #include "log/log.h"
 
-static struct cg_directory *current_directory(struct cg_daemon *daemon)
-{
-    return atomic_load(&daemon->directory);
-}
-
 void cg_daemon_log_lines(enum cg_log_level level, const char *area, struct cg_buf *lines)
 {
     char *save = NULL;
@@ -35,17 +30,23 @@ enum cg_err cg_maintenance_resolve(struct cg_daemon *daemon, struct cg_error *er
 {
     struct cg_policy *old = cg_gateway_policy(&daemon->gw), *fresh = NULL;
     const struct cg_conf *conf = cg_policy_conf(old);
-    struct cg_buf warnings;
+    struct cg_buf warnings, ambiguous;
     enum cg_err rc;
 
     cg_buf_init(&warnings, 1024 * 1024);
-    rc = cg_policy_resolve(old, current_directory(daemon), &fresh, &warnings, err);
+    cg_buf_init(&ambiguous, 1024 * 1024);
+    rc = cg_policy_resolve(old, cg_daemon_directory(daemon), &fresh, &warnings, err);
     if (rc == CG_OK) {
-        daemon->resolve_at_ms = cg_clock_mono_ms() + (cg_policy_incomplete(fresh) ? conf->ldap.server_retry_after
-                                                                                  : conf->ldap.revalidate_interval);
+        bool known = !cg_policy_incomplete(fresh) && (daemon->teams_answered || !conf->teams.present);
+
+        daemon->resolve_at_ms =
+            cg_clock_mono_ms() + (known ? conf->ldap.revalidate_interval : conf->ldap.server_retry_after);
+        cg_policy_ambiguous(fresh, &ambiguous);
         cg_gateway_set_policy(&daemon->gw, fresh);
         cg_daemon_log_lines(CG_LOG_WARN, "authz", &warnings);
+        cg_daemon_log_lines(CG_LOG_ERROR, "authz", &ambiguous);
     }
+    cg_buf_free(&ambiguous);
     cg_buf_free(&warnings);
     cg_policy_unref(&old);
     return rc;
@@ -54,13 +55,17 @@ enum cg_err cg_maintenance_resolve(struct cg_daemon *daemon, struct cg_error *er
 static void resolve_when_due(struct cg_daemon *daemon)
 {
     struct cg_error err = {0};
+    enum cg_err rc;
 
     if (cg_clock_mono_ms() < daemon->resolve_at_ms)
         return;
-    if (cg_maintenance_resolve(daemon, &err) != CG_OK) {
+    rc = cg_daemon_renew_teams(daemon, &err);
+    if (rc == CG_OK)
+        rc = cg_maintenance_resolve(daemon, &err);
+    if (rc != CG_OK) {
         /* The names resolved before stay in force; somebody has to look at the directory. */
         daemon->resolve_at_ms = cg_clock_mono_ms() + 60 * 1000;
-        cg_log_error(CG_LOG_ERROR, "authz", NULL, &err, "group names were not looked up again");
+        cg_log_error(CG_LOG_ERROR, "authz", NULL, &err, "teams and group names were not looked up again");
     }
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
-/* SIGHUP: everything new is made first; only when all of it is good does it take the old one's place. */
+/* SIGHUP, and teams that come or go: everything new is made first; only when all of it is good does it take the old
+ * one's place. */
 #include "crategated/daemon.h"
 
 #include <stdlib.h>
@@ -12,9 +13,10 @@
 /* How long a request may still use a directory object it got before the reload, beyond its login deadline. */
 #define RETIRE_GRACE_MS 60000
 
+/* What is to take the place of what is in force. */
 struct fresh {
     struct cg_conf *conf;
-    struct cg_directory *dir;
+    struct cg_directory *dir; /* NULL: the one in force stays */
     struct cg_policy *policy;
 };
 
@@ -25,17 +27,37 @@ static void fresh_free(struct fresh *fresh)
     cg_conf_unref(&fresh->conf);
 }
 
+/* When the directory stays, the names that it was asked about keep their answers. */
 static enum cg_err make_policy(struct cg_daemon *d, struct fresh *fresh, struct cg_error *err)
 {
     struct cg_policy *old = cg_gateway_policy(&d->gw), *unresolved = NULL;
-    enum cg_err rc = cg_policy_new(fresh->conf, fresh->dir, &unresolved, err);
+    struct cg_directory *dir = fresh->dir ? fresh->dir : cg_daemon_directory(d);
+    enum cg_err rc = cg_policy_new(fresh->conf, dir, &unresolved, err);
 
     if (rc == CG_OK) {
         cg_policy_inherit(unresolved, old);
-        rc = cg_policy_resolve(unresolved, fresh->dir, &fresh->policy, NULL, err);
+        rc = fresh->dir ? cg_policy_resolve(unresolved, dir, &fresh->policy, NULL, err)
+                        : cg_policy_resolve_missing(unresolved, dir, &fresh->policy, NULL, err);
     }
     cg_policy_unref(&unresolved);
     cg_policy_unref(&old);
+    return rc;
+}
+
+/* Puts the snapshot with teams in the place of `*conf`. */
+static enum cg_err add_teams(struct cg_daemon *d, struct cg_conf **conf, struct cg_directory *dir, struct cg_error *err)
+{
+    struct cg_team_look look = {0};
+    enum cg_err rc;
+
+    if (!(*conf)->teams.present)
+        return CG_OK;
+    rc = cg_daemon_look_at_teams(d, *conf, dir, &look, err);
+    if (rc == CG_OK) {
+        cg_conf_unref(conf);
+        *conf = cg_conf_ref(look.conf);
+    }
+    cg_team_look_free(&look);
     return rc;
 }
 
@@ -62,6 +84,8 @@ static enum cg_err make_fresh(struct cg_daemon *d, struct fresh *fresh, struct c
     if (rc == CG_OK)
         rc = cg_daemon_probe(fresh->dir, err);
     if (rc == CG_OK)
+        rc = add_teams(d, &fresh->conf, fresh->dir, err);
+    if (rc == CG_OK)
         rc = make_policy(d, fresh, err);
     return rc == CG_OK ? change_files(d, fresh->conf, err) : rc;
 }
@@ -76,7 +100,20 @@ static void retire(struct cg_daemon *d, struct cg_directory *dir)
     d->retired = gone;
 }
 
+/* Policy and namespaces, whoever made them new; the snapshot that was in force goes. */
 static void put_in_force(struct cg_daemon *d, struct fresh *fresh)
+{
+    struct cg_conf *before = d->conf;
+
+    cg_gateway_set_policy(&d->gw, fresh->policy);
+    fresh->policy = NULL;
+    d->conf = fresh->conf;
+    fresh->conf = NULL;
+    cg_daemon_tell_teams(d, before, d->conf);
+    cg_conf_unref(&before);
+}
+
+static void put_reload_in_force(struct cg_daemon *d, struct fresh *fresh)
 {
     struct cg_buf restart;
 
@@ -90,12 +127,8 @@ static void put_in_force(struct cg_daemon *d, struct fresh *fresh)
     cg_authn_reconfigure(d->gw.authn, fresh->conf, fresh->dir);
     retire(d, atomic_exchange(&d->directory, fresh->dir));
     fresh->dir = NULL;
-    cg_gateway_set_policy(&d->gw, fresh->policy);
-    fresh->policy = NULL;
+    put_in_force(d, fresh);
     d->resolve_at_ms = 0;
-    cg_conf_unref(&d->conf);
-    d->conf = fresh->conf;
-    fresh->conf = NULL;
 }
 
 static void record(struct cg_daemon *d, enum cg_err rc, const char *detail)
@@ -117,7 +150,7 @@ void cg_daemon_reload(struct cg_daemon *daemon)
     pthread_mutex_lock(&daemon->reload_lock);
     rc = make_fresh(daemon, &fresh, &report, &err);
     if (rc == CG_OK) {
-        put_in_force(daemon, &fresh);
+        put_reload_in_force(daemon, &fresh);
         cg_log(CG_LOG_INFO, "conf", NULL, "%s was reloaded", daemon->conf_file);
     } else {
         cg_log(CG_LOG_ERROR, "conf", NULL, "%s is not good, the configuration in force stays%s%s", daemon->conf_file,
@@ -129,4 +162,20 @@ void cg_daemon_reload(struct cg_daemon *daemon)
     fresh_free(&fresh);
     cg_buf_free(&report);
     cg_notify("READY=1");
+}
+
+enum cg_err cg_daemon_renew_teams(struct cg_daemon *daemon, struct cg_error *err)
+{
+    struct fresh fresh = {.conf = cg_conf_ref(daemon->conf)};
+    enum cg_err rc = add_teams(daemon, &fresh.conf, cg_daemon_directory(daemon), err);
+
+    if (rc == CG_OK && !cg_teams_same(fresh.conf, daemon->conf)) {
+        rc = make_policy(daemon, &fresh, err);
+        if (rc == CG_OK)
+            rc = cg_registry_reconfigure(daemon->gw.registry, fresh.conf, err);
+        if (rc == CG_OK)
+            put_in_force(daemon, &fresh);
+    }
+    fresh_free(&fresh);
+    return rc;
 }

@@ -3,6 +3,7 @@
 #include "crategated/wiring.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "authz/policy.h"
 #include "base/mem.h"
@@ -36,6 +37,26 @@ enum cg_err cg_wire_storage(const struct cg_conf *conf, const struct cg_conf_nam
 
     free(dir);
     return rc;
+}
+
+static enum cg_err stop_at_first(void *cls, const char *index_name)
+{
+    (void)cls, (void)index_name;
+    return CG_ERR_CONFLICT;
+}
+
+bool cg_wire_has_crates(const struct cg_conf *conf, const char *ns)
+{
+    struct cg_conf_namespace named = {.name = (char *)ns};
+    char *dir = cg_asprintf("%s/namespaces/%s", conf->state_dir, ns);
+    struct cg_storage *st = NULL;
+    bool there = access(dir, F_OK) == 0; /* opening would make it */
+
+    if (there && cg_wire_storage(conf, &named, &st, NULL) == CG_OK)
+        there = st->ops->index_each(st, stop_at_first, NULL, NULL) != CG_OK;
+    cg_storage_free(&st);
+    free(dir);
+    return there;
 }
 
 /* Makes what a configuration must be able to make, without the network: the driver's settings and every DN. */

@@ -6,6 +6,8 @@
 #ifndef CG_CRATEGATED_WIRING_H
 #define CG_CRATEGATED_WIRING_H
 
+#include <stdbool.h>
+
 #include "conf/conf.h"
 #include "crategate/directory.h"
 #include "crategate/metadata.h"
@@ -18,6 +20,8 @@ enum cg_err cg_wire_metadata(const struct cg_conf *conf, struct cg_metadata **md
 /* state_dir/namespaces/NS */
 enum cg_err cg_wire_storage(const struct cg_conf *conf, const struct cg_conf_namespace *ns, struct cg_storage **st_out,
                             struct cg_error *err) CG_CHECK;
+/* Are there crates of a namespace of that name on disk, whoever's? True also when that cannot be found out. */
+bool cg_wire_has_crates(const struct cg_conf *conf, const char *ns);
 /* Loads the configuration file and makes of it all that needs no network: what `crategated -t` checks. `report` gets one
  * problem a line. */
 enum cg_err cg_wire_check(const char *conf_file, struct cg_buf *report, struct cg_conf **conf_out,

@@ -90,6 +90,7 @@ enum cg_err cg_namespace_open(struct cg_registry *reg, const struct cg_conf *con
     struct cg_namespace *n = cg_calloc(1, sizeof(*n));
     n->reg = reg;
     n->name = cg_strdup(ns->name);
+    atomic_init(&n->in_use, true);
     n->st = st;
     n->mem = cg_index_memory_new(reg->cache);
     n->counts = cg_map_new(free);

@@ -71,7 +71,7 @@ static enum cg_err check_seen(struct publish *p, const char *url)
     struct cg_decision decision;
     enum cg_err rc;
 
-    if (!url || !cg_registry_url_own(p->conf, url, named))
+    if (!url || !cg_registry_url_own(p->conf, url, named) || strcmp(named, p->ns->name) == 0)
         return CG_OK;
     if (cg_identity_kind(caller.who) == CG_IDENTITY_PERSON)
         caller.token = NULL;
@@ -89,12 +89,14 @@ static enum cg_err resolve_registries(struct publish *p)
         struct cg_dep *dep = &p->in.package.deps[i];
         char *resolved = NULL;
 
-        rc = cg_registry_url_resolve(p->conf, p->ns->name, dep->registry, &resolved, p->err);
+        /* The policy is asked first: it knows, too, whether "there is none" is known at all. */
+        rc = check_seen(p, dep->registry);
+        if (rc == CG_OK)
+            rc = cg_registry_url_resolve(p->conf, p->ns->name, dep->registry, &resolved, p->err);
         if (rc != CG_OK)
             break;
         free(dep->registry);
         dep->registry = resolved;
-        rc = check_seen(p, resolved);
     }
     return rc;
 }

@@ -98,6 +98,19 @@ enum cg_err cg_registry_new(const struct cg_conf *conf, struct cg_metadata *md, 
     return rc;
 }
 
+static bool mark_in_use(void *cls, const void *key, size_t len, void *value)
+{
+    struct cg_namespace *ns = value;
+    bool wanted = cg_conf_namespace(cls, ns->name) != NULL;
+
+    (void)key, (void)len;
+    /* While it was out of use nobody followed what other processes did to it. */
+    if (wanted && !atomic_load(&ns->in_use))
+        ns->generation = -1;
+    atomic_store(&ns->in_use, wanted);
+    return false;
+}
+
 /* A namespace that was known keeps its storage; only the address in its static config.json may be another. */
 static void rewrite_config(struct cg_registry *reg, const struct cg_conf *conf)
 {
@@ -119,6 +132,7 @@ enum cg_err cg_registry_reconfigure(struct cg_registry *reg, const struct cg_con
     rc = add_namespaces(reg, conf, err);
     if (rc == CG_OK) {
         cg_index_cache_set_limit(reg->cache, conf->index_cache_size);
+        cg_map_each(atomic_load(&reg->table), mark_in_use, (void *)conf);
         rewrite_config(reg, conf);
     }
     pthread_mutex_unlock(&reg->growing);
@@ -170,9 +184,12 @@ static bool tick_namespace(void *cls, const void *key, size_t len, void *value)
     struct tick *tick = cls;
     struct cg_namespace *ns = value;
     struct cg_error *err = tick->rc == CG_OK ? tick->err : NULL;
-    enum cg_err rc = cg_counts_flush(ns, err);
+    enum cg_err rc;
 
     (void)key, (void)len;
+    if (!atomic_load(&ns->in_use)) /* its counts wait */
+        return false;
+    rc = cg_counts_flush(ns, err);
     if (rc == CG_OK && tick->generation != ns->generation)
         rc = refresh_locked(ns, err);
     if (rc == CG_OK)
@@ -210,7 +227,7 @@ static bool ping_namespace(void *cls, const void *key, size_t len, void *value)
     struct cg_error why = {0};
 
     (void)key, (void)len;
-    if (ping->rc != CG_OK)
+    if (ping->rc != CG_OK || !atomic_load(&ns->in_use))
         return false;
     ping->rc = ns->st->ops->ping(ns->st, &why);
     if (ping->rc == CG_OK)

@@ -39,7 +39,8 @@ typedef enum cg_err (*cg_storage_factory)(const struct cg_conf *conf, const stru
 /* Opens all namespaces of the configuration and scans their index names. md must outlive it. */
 enum cg_err cg_registry_new(const struct cg_conf *conf, struct cg_metadata *md, cg_storage_factory factory,
                             struct cg_registry **reg_out, struct cg_error *err) CG_CHECK;
-/* After a reload: opens namespaces that are new; drops in-memory answers that depend on the configuration. */
+/* After a reload, or when teams came or went: opens namespaces that are new, leaves alone those that are not in the
+ * configuration (any more), whose storage then need not answer, and drops in-memory answers that depend on it. */
 enum cg_err cg_registry_reconfigure(struct cg_registry *reg, const struct cg_conf *conf, struct cg_error *err) CG_CHECK;
 void cg_registry_free(struct cg_registry **reg);
 /* Once a second, maintenance: writes download counts, notices other processes' changes (generation "index"). */

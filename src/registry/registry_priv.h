@@ -26,7 +26,8 @@ struct cg_namespace {
     char *name;
     struct cg_storage *st;
     struct cg_index_memory *mem;
-    _Atomic int64_t generation; /* of "index" in the database when the names were read */
+    _Atomic int64_t generation; /* of "index" in the database when the names were read; -1: they are to be read again */
+    atomic_bool in_use;         /* the configuration has it; else nobody looks after it, and it may not even be there */
 
     pthread_mutex_t counts_lock;
     struct cg_map *counts; /* downloads not yet in the database, download.c */

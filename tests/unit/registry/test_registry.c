@@ -94,6 +94,31 @@ static void a_reload_that_cannot_open_a_namespace_changes_nothing(void **state)
     cg_conf_unref(&conf);
 }
 
+static void a_namespace_out_of_the_configuration_need_not_answer(void **state)
+{
+    static const char text[] = "public_url = \"https://x.example\"\n";
+    struct fx *f = *state;
+    struct cg_conf *none = NULL;
+    char *index;
+
+    fx_ok(f, fx_publish(f, "pay-core", "1.0.0", NULL, NULL));
+    fx_ok(f, cg_conf_parse("t", text, strlen(text), &none, NULL, &f->err));
+    fx_ok(f, cg_registry_reconfigure(f->reg, none, &f->err));
+    cg_fake_storage_set_broken(f->st, "ping");
+    fx_ok(f, cg_registry_ping(f->reg, &f->err));
+    cg_fake_storage_set_broken(f->st, NULL);
+    /* Back again, it has what it had, and what was done to it meanwhile. */
+    fx_ok(f, f->st->ops->index_remove(f->st, "pay-core", &f->err));
+    fx_ok(f, cg_registry_reconfigure(f->reg, f->conf, &f->err));
+    cg_registry_tick(f->reg);
+    index = fx_served_index(f, "pa/y-/pay-core");
+    assert_null(index);
+    cg_fake_storage_set_broken(f->st, "ping");
+    fx_refused(f, cg_registry_ping(f->reg, &f->err), CG_ERR_UNAVAILABLE, "the storage of a namespace");
+    cg_fake_storage_set_broken(f->st, NULL);
+    cg_conf_unref(&none);
+}
+
 static void take_line(void *cls, const char *line)
 {
     strncpy(cls, line, 500);
@@ -385,6 +410,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_static_config_json_that_cannot_be_written_does_not_stop_a_reload, fx_setup,
                                         fx_teardown),
         cmocka_unit_test_setup_teardown(a_store_that_cannot_be_read_or_written_stops_the_start, fx_setup, fx_teardown),
+        cmocka_unit_test_setup_teardown(a_namespace_out_of_the_configuration_need_not_answer, fx_setup, fx_teardown),
         cmocka_unit_test_setup_teardown(a_ping_tells_that_a_storage_fails_but_not_whose, fx_setup, fx_teardown),
         cmocka_unit_test_setup_teardown(a_tick_notices_what_another_process_did, fx_setup, fx_teardown),
         cmocka_unit_test_setup_teardown(a_publish_looks_for_itself_whether_somebody_took_the_name, fx_setup,
