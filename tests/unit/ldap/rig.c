@@ -205,6 +205,12 @@ void rig_conf(struct rig_conf *rc, const struct rig *rig, const char *uri, const
     ldap->max_groups = 1000;
 }
 
+void rig_set(char **setting, const char *text)
+{
+    free(*setting);
+    *setting = cg_strdup(text);
+}
+
 void rig_conf_free(struct rig_conf *rc)
 {
     struct cg_conf_ldap *ldap = &rc->conf.ldap;
