@@ -158,12 +158,16 @@ enum cg_err cg_ldap_servers_open(struct cg_ldap_servers *servers, bool service, 
         for (size_t i = 0; i < servers->count && rc != CG_OK; i++) {
             if (tried[i] || (round == 0 && !usable(servers, i)))
                 continue;
+            if (cg_clock_mono_ms() >= deadline)
+                break; /* what was not asked has not failed */
             tried[i] = true;
             rc = open_one(servers, i, service, deadline, conn_out, &last);
             if (rc == CG_OK)
                 *index_out = i;
         }
     }
+    if (rc != CG_OK && last.code == CG_OK)
+        cg_error_hide(&last, rc, CG_LDAP_SILENT, "no time left to ask a server");
     if (rc != CG_OK && err)
         *err = last;
     return rc;

@@ -34,24 +34,40 @@ static void short_times(struct rig_conf *conf)
     conf->conf.ldap.server_retry_after = 300;
 }
 
+/* With such short times a loaded machine may need more than one try. */
+static void expect_recovery(struct cg_directory *dir)
+{
+    int64_t until = cg_clock_mono_ms() + 10000;
+    enum cg_err rc;
+
+    do
+        rc = rig_try(dir, "alice", "alicepw");
+    while (rc == CG_ERR_UNAVAILABLE && cg_clock_mono_ms() < until);
+    assert_int_equal(rc, CG_OK);
+}
+
 static void stopped_server_holds_no_login_past_its_time_and_recovers(void **state)
 {
     struct rig_conf conf;
     struct cg_directory *dir;
-    int64_t start;
+    int64_t start, took;
+    enum cg_err login, ping;
 
     (void)state;
     rig_conf(&conf, &good, good.ldaps, NULL);
     short_times(&conf);
     dir = rig_directory(&conf);
-    assert_int_equal(rig_try(dir, "alice", "alicepw"), CG_OK);
+    expect_recovery(dir);
     kill(good.pid, SIGSTOP);
     start = cg_clock_mono_ms();
-    assert_int_equal(rig_try(dir, "alice", "alicepw"), CG_ERR_UNAVAILABLE);
-    assert_in_range(cg_clock_mono_ms() - start, 0, LOGIN_MS + SLACK_MS);
-    assert_int_equal(dir->ops->ping(dir, NULL), CG_ERR_UNAVAILABLE);
-    kill(good.pid, SIGCONT);
-    assert_int_equal(rig_try(dir, "alice", "alicepw"), CG_OK);
+    login = rig_try(dir, "alice", "alicepw");
+    took = cg_clock_mono_ms() - start;
+    ping = dir->ops->ping(dir, NULL);
+    kill(good.pid, SIGCONT); /* before anything can fail: other tests need it */
+    assert_int_equal(login, CG_ERR_UNAVAILABLE);
+    assert_int_equal(ping, CG_ERR_UNAVAILABLE);
+    assert_in_range(took, 0, LOGIN_MS + SLACK_MS);
+    expect_recovery(dir);
     cg_directory_free(&dir);
     rig_conf_free(&conf);
 }

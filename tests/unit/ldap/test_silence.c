@@ -169,6 +169,32 @@ static void peer_that_talks_lets_her_in(void **state)
     }
 }
 
+/* What there was no time to ask has not failed: the next login begins with it. */
+static void server_that_was_not_asked_is_not_taken_for_down(void **state)
+{
+    struct peer first = {.silent = true}, second = {0};
+    struct rig_conf conf;
+    struct cg_directory *dir;
+    int64_t start;
+
+    (void)state;
+    peer_start(&first);
+    peer_start(&second);
+    settings(&conf, PLAIN, first.url);
+    conf.uri[1] = second.url;
+    conf.conf.ldap.server_retry_after = 30000;
+    conf.conf.ldap.login_timeout = STEP_MS; /* all of it goes into the first */
+    dir = rig_directory(&conf);
+    assert_int_equal(rig_try(dir, "alice", "alicepw"), CG_ERR_UNAVAILABLE);
+    start = cg_clock_mono_ms();
+    assert_int_equal(rig_try(dir, "alice", "alicepw"), CG_OK);
+    assert_in_range(cg_clock_mono_ms() - start, 0, STEP_MS - 100);
+    cg_directory_free(&dir);
+    rig_conf_free(&conf);
+    peer_stop(&first);
+    peer_stop(&second);
+}
+
 /* The person's password goes to the second server only because the first never got it. */
 static void second_server_answers_in_time(void **state)
 {
@@ -206,11 +232,17 @@ static void second_server_answers_in_time(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(before_the_connection_is_accepted),  cmocka_unit_test(in_the_tls_handshake),
-        cmocka_unit_test(when_start_tls_is_asked_for),        cmocka_unit_test(after_start_tls_was_agreed_to),
-        cmocka_unit_test(in_the_bind_of_the_service_account), cmocka_unit_test(in_the_search),
-        cmocka_unit_test(in_the_middle_of_an_answer),         cmocka_unit_test(in_the_bind_of_the_person),
-        cmocka_unit_test(peer_that_talks_lets_her_in),        cmocka_unit_test(second_server_answers_in_time),
+        cmocka_unit_test(before_the_connection_is_accepted),
+        cmocka_unit_test(in_the_tls_handshake),
+        cmocka_unit_test(when_start_tls_is_asked_for),
+        cmocka_unit_test(after_start_tls_was_agreed_to),
+        cmocka_unit_test(in_the_bind_of_the_service_account),
+        cmocka_unit_test(in_the_search),
+        cmocka_unit_test(in_the_middle_of_an_answer),
+        cmocka_unit_test(in_the_bind_of_the_person),
+        cmocka_unit_test(peer_that_talks_lets_her_in),
+        cmocka_unit_test(second_server_answers_in_time),
+        cmocka_unit_test(server_that_was_not_asked_is_not_taken_for_down),
     };
     int failed;
 
