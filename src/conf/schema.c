@@ -162,9 +162,9 @@ const struct cg_conf_key cg_conf_keys[] = {
      .doc = "The oldest version of TLS that a server may speak."},
     {MAIN("ldap.tls_ciphers", ldap.tls_ciphers), .kind = CG_KIND_STRING, .def = "\"\"",
      .what = "ciphers as libldap's TLS library writes them", .check = cg_conf_check_printable,
-     .doc = "Narrows the ciphers: behind the version rule with GnuTLS (a priority string such as \"-CIPHER-ALL:"
-            "+AES-256-GCM\"), by itself with OpenSSL (a cipher list such as \"ECDHE+AESGCM\"). \"\": the library's "
-            "choice."},
+     .doc = "Narrows the ciphers: with GnuTLS a part of a priority string such as \"-CIPHER-ALL:+AES-256-GCM\", with "
+            "OpenSSL a cipher list such as \"ECDHE+AESGCM\". tls_min_version holds whatever stands here. \"\": the "
+            "library's choice."},
     {MAIN("ldap.bind_method", ldap.bind_method), .kind = CG_KIND_ENUM, .def = "\"simple\"", .words = bind_methods,
      .doc = "How the gateway itself logs in to search: with bind_dn and its password, by its client certificate (SASL "
             "EXTERNAL; over ldapi:// by its user id), or not at all."},
@@ -180,7 +180,7 @@ const struct cg_conf_key cg_conf_keys[] = {
      .def = "\"\"",
      .what = "absolute path of a secret", .check = cg_conf_check_path,
      .doc = "The file with its password, mode 0600 or 0400; one line end at its end does not count. It is read again "
-            "when the directory refuses the password.",
+            "when the directory refuses the password; a refused one is not sent a second time.",
      .example = "\"/etc/crategate/ldap.secret\""},
     {MAIN("ldap.connect_timeout", ldap.connect_timeout), .kind = CG_KIND_DURATION, .def = "\"3s\"", RANGE(100, MINUTE),
      .doc = "Time for connecting to one server, TLS included."},
@@ -210,8 +210,8 @@ const struct cg_conf_key cg_conf_keys[] = {
      .doc = "Finds the entry of a person; {username} is what was typed, escaped."},
     {MAIN("ldap.user_dn_template", ldap.user_dn_template), .kind = CG_KIND_STRING, .def = "\"\"",
      .what = "DN with {username}", .check = cg_conf_check_user_dn_template,
-     .doc = "Makes the DN of a person from what was typed, escaped, instead of searching for it. search_filter must "
-            "not be given then, or be the default.",
+     .doc = "Makes the DN of a person from what was typed, escaped, instead of searching for it; the entry is read all "
+            "the same. It must be below a search_base, and search_filter must not be given then, or be the default.",
      .example = "\"uid={username},ou=people,dc=corp,dc=example\""},
     {MAIN("ldap.username_attribute", ldap.username_attribute), .kind = CG_KIND_STRING, .flags = CG_KEY_NONEMPTY,
      .def = "\"uid\"", .presets = {[CG_DIR_AD] = "\"sAMAccountName\""}, .what = "attribute",

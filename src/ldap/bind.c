@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
-/* Proving who somebody is: the simple bind, what its controls say, and the question "who am I?". */
+/* Proving who somebody is: the binds, what their controls say, and the question "who am I?". */
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,16 +33,22 @@ static void read_controls(LDAP *ld, LDAPControl **controls, struct cg_ldap_bind_
     }
 }
 
-/* Sends; the password goes with its length (pitfall 2: a NUL inside is no end, so "\0x" is not the empty password). */
-static int send_bind(struct cg_ldap_conn *conn, const char *dn, const struct cg_secret *password, int *msgid_out)
+/* A bind to be sent. */
+struct bind_request {
+    const char *dn;        /* NULL: the mechanism tells */
+    const char *mechanism; /* NULL: simple */
+    struct berval credentials;
+};
+
+static int send_bind(struct cg_ldap_conn *conn, struct bind_request *request, int *msgid_out)
 {
-    struct berval credentials = {.bv_len = password->len, .bv_val = (char *)password->bytes};
     LDAPControl *ppolicy = NULL, *controls[2] = {NULL, NULL};
     int rc = ldap_create_passwordpolicy_control(conn->ld, &ppolicy);
 
     if (rc == LDAP_SUCCESS) {
         controls[0] = ppolicy;
-        rc = ldap_sasl_bind(conn->ld, dn, LDAP_SASL_SIMPLE, &credentials, controls, NULL, msgid_out);
+        rc =
+            ldap_sasl_bind(conn->ld, request->dn, request->mechanism, &request->credentials, controls, NULL, msgid_out);
     }
     ldap_control_free(ppolicy);
     return rc;
@@ -75,6 +81,7 @@ static enum cg_err read_answer(struct cg_ldap_conn *conn, LDAPMessage *message, 
 
     if (rc == LDAP_SUCCESS) {
         read_controls(conn->ld, controls, note);
+        note->result = code;
         cg_ldap_result_diagnostic(diagnostic, note->diagnostic, sizeof(note->diagnostic));
         verdict = judge(conn, code, note, err);
     } else {
@@ -85,33 +92,53 @@ static enum cg_err read_answer(struct cg_ldap_conn *conn, LDAPMessage *message, 
     return verdict;
 }
 
-enum cg_err cg_ldap_conn_bind(struct cg_ldap_conn *conn, const char *dn, const struct cg_secret *password,
-                              int64_t deadline, struct cg_ldap_bind_note *note_out, struct cg_error *err)
+static enum cg_err run_bind(struct cg_ldap_conn *conn, struct bind_request *request, int64_t deadline,
+                            struct cg_ldap_bind_note *note, struct cg_error *err)
 {
-    struct cg_ldap_bind_note note = CG_LDAP_BIND_NOTE_INIT;
     int64_t until = cg_ldap_conn_op_deadline(conn, deadline);
     LDAPMessage *message = NULL;
     enum cg_err verdict;
     int msgid = -1, rc;
 
-    *note_out = note;
-    /* pitfall 1: a name with an empty password is the "unauthenticated bind", which some servers answer with success.
-     * An empty name is the anonymous one (pitfall 6). The callers check too; this is the last door. */
-    if (conn->link->unverified || dn[0] == '\0' || password->len == 0)
-        return cg_error_hide(err, CG_ERR_UNAUTHENTICATED, cg_err_text(CG_ERR_UNAUTHENTICATED),
-                             "empty name or password");
     cg_ldap_guard_arm(&conn->guard, until);
-    rc = send_bind(conn, dn, password, &msgid);
+    rc = send_bind(conn, request, &msgid);
     if (rc != LDAP_SUCCESS)
         verdict = cg_ldap_conn_failed(conn, "the bind could not be sent", rc, err);
     else if (cg_ldap_conn_wait(conn, msgid, LDAP_MSG_ALL, until, &message, err) < 0)
         verdict = CG_ERR_UNAVAILABLE;
     else
-        verdict = read_answer(conn, message, &note, err);
+        verdict = read_answer(conn, message, note, err);
     cg_ldap_guard_disarm(&conn->guard);
     ldap_msgfree(message);
-    *note_out = note;
     return verdict;
+}
+
+enum cg_err cg_ldap_conn_bind(struct cg_ldap_conn *conn, const char *dn, const struct cg_secret *password,
+                              int64_t deadline, struct cg_ldap_bind_note *note_out, struct cg_error *err)
+{
+    /* The password goes with its length (pitfall 2: a NUL inside is no end, so "\0x" is not the empty password). */
+    struct bind_request request = {.dn = dn,
+                                   .mechanism = LDAP_SASL_SIMPLE,
+                                   .credentials = {.bv_len = password->len, .bv_val = (char *)password->bytes}};
+
+    *note_out = (struct cg_ldap_bind_note)CG_LDAP_BIND_NOTE_INIT;
+    /* pitfall 1: a name with an empty password is the "unauthenticated bind", which some servers answer with success.
+     * An empty name is the anonymous one (pitfall 6). The callers check too; this is the last door. */
+    if (conn->link->unverified || dn[0] == '\0' || password->len == 0)
+        return cg_error_hide(err, CG_ERR_UNAUTHENTICATED, cg_err_text(CG_ERR_UNAUTHENTICATED),
+                             "empty name or password");
+    return run_bind(conn, &request, deadline, note_out, err);
+}
+
+enum cg_err cg_ldap_conn_bind_external(struct cg_ldap_conn *conn, int64_t deadline, struct cg_ldap_bind_note *note_out,
+                                       struct cg_error *err)
+{
+    /* An empty authorisation id, but one that is there: whoever the certificate or the user id says. */
+    struct bind_request request = {.mechanism = "EXTERNAL", .credentials = {.bv_len = 0, .bv_val = (char *)""}};
+
+    *note_out = (struct cg_ldap_bind_note)CG_LDAP_BIND_NOTE_INIT;
+    CG_ASSERT(!conn->link->unverified);
+    return run_bind(conn, &request, deadline, note_out, err);
 }
 
 static enum cg_err read_whoami(struct cg_ldap_conn *conn, LDAPMessage *message, char **authzid_out,
@@ -148,4 +175,16 @@ enum cg_err cg_ldap_conn_whoami(struct cg_ldap_conn *conn, int64_t deadline, cha
     cg_ldap_guard_disarm(&conn->guard);
     ldap_msgfree(message);
     return verdict;
+}
+
+enum cg_err cg_ldap_conn_not_anonymous(struct cg_ldap_conn *conn, int64_t deadline, struct cg_error *err)
+{
+    char *authzid = NULL;
+    enum cg_err rc = cg_ldap_conn_whoami(conn, deadline, &authzid, err);
+
+    if (rc == CG_OK && authzid[0] == '\0')
+        rc = cg_error_hide(err, CG_ERR_UNAUTHENTICATED, cg_err_text(CG_ERR_UNAUTHENTICATED),
+                           "%s: the bind succeeded but left us anonymous", conn->uri);
+    free(authzid);
+    return rc == CG_ERR_ABSENT ? CG_OK : rc;
 }

@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 #include "ldap/conn.h"
 
+#include <openldap.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "base/str.h"
 #include "crategate/clock.h"
 #include "ldap/conn_impl.h"
 #include "ldap/result.h"
+#include "ldap/socket.h"
 #include "ldap/tls.h"
 
-/* From here on a synchronous connect keeps its time limit during the TLS handshake, and an asynchronous one hangs;
- * before, it is the other way round. */
+/* From here on the handshake of a synchronous handle keeps its time limit, and that of an asynchronous one returns at
+ * once with LDAP_X_CONNECTING; before, a synchronous one ignores the limit and spins. */
 #define VERSION_SYNC_IS_SAFE 20609
 /* pitfall 18: what one answer may take of our memory. */
 #define INCOMING_MAX (4 * 1024 * 1024)
@@ -61,13 +64,17 @@ static bool set_max_incoming(LDAP *ld, ber_len_t bytes)
 /* On every handle, whatever a global default might be. */
 static bool set_options(LDAP *ld, const struct cg_ldap_link *link, int64_t connect_ms)
 {
+    static const int DEREF[] = {[CG_DEREF_NEVER] = LDAP_DEREF_NEVER,
+                                [CG_DEREF_SEARCHING] = LDAP_DEREF_SEARCHING,
+                                [CG_DEREF_FINDING] = LDAP_DEREF_FINDING,
+                                [CG_DEREF_ALWAYS] = LDAP_DEREF_ALWAYS};
+
     return set_int(ld, LDAP_OPT_PROTOCOL_VERSION, LDAP_VERSION3) &&
            set_bool(ld, LDAP_OPT_REFERRALS, false) && /* pitfall 8: never take our identity to another server */
-           set_int(ld, LDAP_OPT_DEREF, LDAP_DEREF_NEVER) && set_int(ld, LDAP_OPT_SIZELIMIT, SIZELIMIT_DEFAULT) &&
-           set_bool(ld, LDAP_OPT_RESTART, true) && set_bool(ld, LDAP_OPT_CONNECT_ASYNC, link->async) &&
-           set_time(ld, LDAP_OPT_NETWORK_TIMEOUT, connect_ms) && set_time(ld, LDAP_OPT_TIMEOUT, connect_ms) &&
-           set_int(ld, LDAP_OPT_X_KEEPALIVE_IDLE, 60) && set_int(ld, LDAP_OPT_X_KEEPALIVE_PROBES, 3) &&
-           set_int(ld, LDAP_OPT_X_KEEPALIVE_INTERVAL, 10) && set_max_incoming(ld, INCOMING_MAX);
+           set_int(ld, LDAP_OPT_DEREF, DEREF[link->conf->dereference_aliases]) &&
+           set_int(ld, LDAP_OPT_SIZELIMIT, SIZELIMIT_DEFAULT) && set_bool(ld, LDAP_OPT_RESTART, true) &&
+           set_bool(ld, LDAP_OPT_CONNECT_ASYNC, link->async) && set_time(ld, LDAP_OPT_NETWORK_TIMEOUT, connect_ms) &&
+           set_time(ld, LDAP_OPT_TIMEOUT, connect_ms) && set_max_incoming(ld, INCOMING_MAX);
 }
 
 bool cg_ldap_conn_uses_tls(const struct cg_ldap_link *link, const char *uri)
@@ -99,34 +106,55 @@ enum cg_err cg_ldap_conn_failed(struct cg_ldap_conn *conn, const char *what, int
                          cg_ldap_result_text(rc), rc, text[0] ? ": " : "", text);
 }
 
-/* The TCP connection, and with ldaps the handshake: libldap does not tell which of the two failed. */
-static enum cg_err connect_now(struct cg_ldap_conn *conn, int64_t deadline, struct cg_error *err)
-{
-    bool ldaps = cg_str_starts_nocase(conn->uri, "ldaps:");
-    int rc = ldap_connect(conn->ld);
-
-    if (rc == LDAP_SUCCESS || rc == LDAP_X_CONNECTING) {
-        if (cg_ldap_guard_connected(&conn->guard, deadline))
-            return CG_OK;
-        rc = cg_clock_mono_ms() >= deadline ? LDAP_TIMEOUT : LDAP_SERVER_DOWN;
-    }
-    return cg_ldap_conn_failed(
-        conn, ldaps ? "no connection, or no TLS (certificate, name, version or time)" : "no connection", rc, err);
-}
-
 /* pitfall 7: without TLS nothing goes on, whatever the server said to StartTLS. */
 static enum cg_err secure(struct cg_ldap_conn *conn, struct cg_error *err)
 {
-    int rc = LDAP_SUCCESS;
+    bool ldaps = cg_str_starts_nocase(conn->uri, "ldaps:");
+    int rc;
 
     if (!cg_ldap_conn_uses_tls(conn->link, conn->uri))
         return CG_OK;
-    if (!ldap_tls_inplace(conn->ld))
-        rc = ldap_start_tls_s(conn->ld, NULL, NULL);
+    rc = ldaps ? ldap_install_tls(conn->ld) : ldap_start_tls_s(conn->ld, NULL, NULL);
     if (rc != LDAP_SUCCESS || !ldap_tls_inplace(conn->ld))
-        return cg_ldap_conn_failed(conn, "StartTLS failed (not offered, certificate, name, version or time)",
+        return cg_ldap_conn_failed(conn,
+                                   ldaps ? "connected, but no TLS (certificate, name, version or time)"
+                                         : "StartTLS failed (not offered, certificate, name, version or time)",
                                    rc ? rc : LDAP_CONNECT_ERROR, err);
     return CG_OK;
+}
+
+/* Makes libldap's handle of a connected socket, which is closed with it. */
+static struct cg_ldap_conn *adopt(const struct cg_ldap_link *link, const char *uri, int fd, bool local)
+{
+    struct cg_ldap_conn *conn;
+    LDAP *ld = NULL;
+
+    if (ldap_init_fd(fd, local ? LDAP_PROTO_IPC : LDAP_PROTO_TCP, uri, &ld) != LDAP_SUCCESS) {
+        close(fd);
+        return NULL;
+    }
+    conn = cg_calloc(1, sizeof(*conn));
+    conn->ld = ld;
+    conn->uri = cg_strdup(uri);
+    conn->link = link;
+    return conn;
+}
+
+static enum cg_err set_up(struct cg_ldap_conn *conn, int fd, int64_t until, struct cg_error *err)
+{
+    const struct cg_ldap_link *link = conn->link;
+    enum cg_err rc;
+
+    if (!cg_ldap_guard_add(&conn->guard, link->dog, fd) || !set_options(conn->ld, link, until - cg_clock_mono_ms()) ||
+        !set_tls(conn->ld, link, conn->uri))
+        return cg_ldap_conn_failed(conn, "libldap refuses an option, or there is no descriptor left", LDAP_LOCAL_ERROR,
+                                   err);
+    cg_ldap_guard_arm(&conn->guard, until);
+    rc = secure(conn, err);
+    cg_ldap_guard_disarm(&conn->guard);
+    if (rc == CG_OK)
+        cg_ldap_socket_set_blocking(fd, true); /* libldap polls before it reads */
+    return rc;
 }
 
 enum cg_err cg_ldap_conn_dial(const struct cg_ldap_link *link, const char *uri, int64_t deadline,
@@ -135,28 +163,19 @@ enum cg_err cg_ldap_conn_dial(const struct cg_ldap_link *link, const char *uri, 
     struct cg_ldap_conn *conn;
     int64_t now = cg_clock_mono_ms();
     int64_t until = now + link->conf->connect_timeout < deadline ? now + link->conf->connect_timeout : deadline;
-    LDAP *ld = NULL;
+    bool local = false;
+    int fd = -1;
     enum cg_err rc;
 
     if (until <= now)
         return cg_error_hide(err, CG_ERR_UNAVAILABLE, CG_LDAP_SILENT, "%s: no time left to connect", uri);
-    if (ldap_initialize(&ld, uri) != LDAP_SUCCESS)
+    rc = cg_ldap_socket_open(uri, until, &fd, &local, err);
+    if (rc != CG_OK)
+        return rc;
+    conn = adopt(link, uri, fd, local);
+    if (!conn)
         return cg_error_hide(err, CG_ERR_UNAVAILABLE, CG_LDAP_SILENT, "%s: libldap does not take this URI", uri);
-    conn = cg_calloc(1, sizeof(*conn));
-    conn->ld = ld;
-    conn->uri = cg_strdup(uri);
-    conn->link = link;
-    if (!cg_ldap_guard_add(&conn->guard, link->dog, ld) || !set_options(ld, link, until - now) ||
-        !set_tls(ld, link, uri)) {
-        rc = cg_ldap_conn_failed(conn, "libldap refuses an option", LDAP_LOCAL_ERROR, err);
-        goto out;
-    }
-    cg_ldap_guard_arm(&conn->guard, until);
-    rc = connect_now(conn, until, err);
-    if (rc == CG_OK)
-        rc = secure(conn, err);
-    cg_ldap_guard_disarm(&conn->guard);
-out:
+    rc = set_up(conn, fd, until, err);
     if (rc == CG_OK)
         *conn_out = conn;
     else

@@ -4,9 +4,8 @@
  * a deadline. A connection has one owner at a time: a bind changes the identity
  * of the whole connection, and libldap's being thread safe does not change that.
  *
- * Deadlines are monotonic milliseconds and cover connecting, TLS and every
- * answer. Only the look-up of a host's name is the system resolver's own affair
- * (resolv.conf: timeout, attempts).
+ * Deadlines are monotonic milliseconds and cover the look-up of the host,
+ * connecting, TLS and every answer.
  */
 #ifndef CG_LDAP_CONN_H
 #define CG_LDAP_CONN_H
@@ -21,16 +20,18 @@
 #include "ldap/state.h"
 
 struct cg_ldap_conn; /* opaque */
+struct cg_ldap_service;
 struct cg_ldap_watchdog;
 
 /* How to connect; filled once by the directory. Borrowed pointers outlive all connections. */
 struct cg_ldap_link {
     const struct cg_conf_ldap *conf;
     struct cg_ldap_watchdog *dog;
-    void *tls_ctx;       /* NULL when no URI uses TLS */
-    const char *ca_file; /* for messages */
-    bool async;          /* LDAP_OPT_CONNECT_ASYNC: cures some versions of libldap and hangs others */
-    bool unverified;     /* the diagnosis' look at a certificate; such a connection refuses every operation */
+    void *tls_ctx;                   /* NULL when no URI uses TLS */
+    const char *ca_file;             /* for messages */
+    struct cg_ldap_service *service; /* who we are */
+    bool async;                      /* LDAP_OPT_CONNECT_ASYNC: cures some versions of libldap and hangs others */
+    bool unverified; /* the diagnosis' look at a certificate; such a connection refuses every operation */
 };
 
 /* A search. Attribute list NULL-terminated. */
@@ -43,11 +44,12 @@ struct cg_ldap_search {
     bool paged;           /* may find many: ask for page_size at a time */
     bool usability;       /* ask for the Account Usability control */
     bool part;            /* the first of many values are enough; else ranges are read to their end */
+    bool may_be_missing;  /* a base that does not exist, or cannot, is an empty result */
     size_t range_from;    /* ranges.c only: the value at which the answer must begin */
     size_t max_bytes;     /* 0: CG_LDAP_RESULT_BYTES_MAX */
 };
 
-/* Should this libldap connect asynchronously? By its version at run time. */
+/* Should this libldap's handshakes be asynchronous ones? By its version at run time. */
 bool cg_ldap_conn_wants_async(void);
 
 /* Does this URI of the configuration speak TLS (ldaps://, or StartTLS)? */
@@ -61,6 +63,12 @@ void cg_ldap_conn_close(struct cg_ldap_conn **conn);
  * zero-length name or password is UNAUTHENTICATED without traffic. *note_out is filled in each case. */
 enum cg_err cg_ldap_conn_bind(struct cg_ldap_conn *conn, const char *dn, const struct cg_secret *password,
                               int64_t deadline, struct cg_ldap_bind_note *note_out, struct cg_error *err) CG_CHECK;
+/* SASL EXTERNAL: who we are by the client certificate or, over a local socket, by our user id. Results as above. */
+enum cg_err cg_ldap_conn_bind_external(struct cg_ldap_conn *conn, int64_t deadline, struct cg_ldap_bind_note *note_out,
+                                       struct cg_error *err) CG_CHECK;
+/* pitfall 6: UNAUTHENTICATED when a bind succeeded but the server takes us for nobody. Servers that do not tell are
+ * believed. */
+enum cg_err cg_ldap_conn_not_anonymous(struct cg_ldap_conn *conn, int64_t deadline, struct cg_error *err) CG_CHECK;
 /* Appends the entries to *result (also on error those that had come), each with all values of its attributes unless
  * `part` is set. TOO_LARGE: more than max_entries, or the server's own size limit; everything else that is not success
  * is UNAVAILABLE. result->code is the server's own. */

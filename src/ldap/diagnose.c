@@ -9,7 +9,9 @@
 #include "crategate/clock.h"
 #include "ldap/directory_impl.h"
 #include "ldap/escape.h"
+#include "ldap/service.h"
 #include "ldap/state.h"
+#include "ldap/vendor.h"
 
 #define TEXT_MAX 4096
 
@@ -73,7 +75,7 @@ static void show_whoami(struct diagnosis *dg, struct cg_ldap_conn *conn, int64_t
         good(dg, "who am I", "%s", printable);
     } else if (rc == CG_OK) {
         cg_error_set(&err, CG_ERR_UNAVAILABLE, "the server takes us for nobody (anonymous)");
-        bad(dg, "who am I", &err, "Check ldap.bind_dn");
+        bad(dg, "who am I", &err, "Check ldap.bind_method and ldap.bind_dn");
     } else if (rc == CG_ERR_ABSENT) {
         good(dg, "who am I", "the server does not tell");
     } else {
@@ -82,12 +84,68 @@ static void show_whoami(struct diagnosis *dg, struct cg_ldap_conn *conn, int64_t
     free(authzid);
 }
 
+/* What it says about itself; a server that says nothing is as good. */
+static void show_vendor(struct diagnosis *dg, struct cg_ldap_conn *conn, int64_t deadline)
+{
+    struct cg_ldap_search search = {.base = "",
+                                    .scope = CG_SCOPE_BASE,
+                                    .filter = "(objectClass=*)",
+                                    .attributes = CG_LDAP_VENDOR_ATTRIBUTES,
+                                    .max_entries = 1};
+    struct cg_ldap_result found = {0};
+    struct cg_buf text;
+
+    cg_buf_init(&text, TEXT_MAX / 2);
+    if (cg_ldap_conn_search(conn, &search, deadline, &found, NULL) == CG_OK && found.count == 1) {
+        if (cg_ldap_vendor_text(&found.entries[0], &text))
+            good(dg, "vendor", "%s", cg_buf_str(&text));
+        cg_buf_reset(&text);
+        if (cg_ldap_vendor_doubt(&found.entries[0], dg->d->conf->directory_type, &text))
+            good(dg, "directory type", "%s", cg_buf_str(&text));
+    }
+    cg_ldap_result_free(&found);
+    cg_buf_free(&text);
+}
+
+static void show_tls(struct diagnosis *dg, struct cg_ldap_conn *conn)
+{
+    char tls[128];
+
+    cg_ldap_conn_tls_text(conn, tls, sizeof(tls));
+    good(dg, "connect", "connected");
+    good(dg, "tls", "%s", tls[0] ? tls : "none: this connection stays on this machine");
+    if (tls[0])
+        good(dg, "certificate", "verified against %s, and its name is the server's", dg->d->link.ca_file);
+}
+
+static enum cg_err bind_service(struct diagnosis *dg, struct cg_ldap_conn *conn, int64_t deadline)
+{
+    static const char *const HINTS[] = {
+        [CG_BIND_SIMPLE] = "Check the DN, the password in the file, and whether the account is locked",
+        [CG_BIND_EXTERNAL] = "Does the server ask for client certificates, trust this one's CA and map it to an entry?",
+        [CG_BIND_ANONYMOUS] = NULL};
+    const struct cg_conf_ldap *conf = dg->d->conf;
+    struct cg_error err = {0};
+    enum cg_err rc = cg_ldap_service_bind(dg->d->link.service, conn, deadline, &err);
+
+    if (rc != CG_OK)
+        bad(dg, "service bind", &err, HINTS[conf->bind_method]);
+    else if (conf->bind_method == CG_BIND_SIMPLE)
+        good(dg, "service bind", "as %s, with the password of %s", conf->bind_dn, conf->bind_password_file);
+    else if (conf->bind_method == CG_BIND_EXTERNAL && conf->tls_cert_file && conf->tls_cert_file[0])
+        good(dg, "service bind", "by the certificate in %s (SASL EXTERNAL)", conf->tls_cert_file);
+    else if (conf->bind_method == CG_BIND_EXTERNAL)
+        good(dg, "service bind", "by our user id over the local socket (SASL EXTERNAL)");
+    else
+        good(dg, "service bind", "none: searches are anonymous (ldap.bind_method)");
+    return rc;
+}
+
 static bool try_server(struct diagnosis *dg, const char *uri)
 {
     int64_t deadline = cg_ldap_directory_deadline(dg->d);
     struct cg_ldap_conn *conn = NULL;
     struct cg_error err = {0};
-    char tls[128];
     enum cg_err rc = cg_ldap_conn_dial(&dg->d->link, uri, deadline, &conn, &err);
 
     good(dg, "server", "%s", uri);
@@ -95,20 +153,24 @@ static bool try_server(struct diagnosis *dg, const char *uri)
         explain_dial(dg, uri, &err);
         return false;
     }
-    cg_ldap_conn_tls_text(conn, tls, sizeof(tls));
-    good(dg, "connect", "connected");
-    good(dg, "tls", "%s", tls[0] ? tls : "none: this connection stays on this machine");
-    if (tls[0])
-        good(dg, "certificate", "verified against %s, and its name is the server's", dg->d->link.ca_file);
-    rc = cg_ldap_servers_bind_service(&dg->d->link, conn, deadline, &err);
-    if (rc == CG_OK) {
-        good(dg, "service bind", "as %s", dg->d->conf->bind_dn);
+    show_tls(dg, conn);
+    rc = bind_service(dg, conn, deadline);
+    if (rc == CG_OK && dg->d->conf->bind_method != CG_BIND_ANONYMOUS)
         show_whoami(dg, conn, deadline);
-    } else {
-        bad(dg, "service bind", &err, "Check the DN, the password in the file, and whether the account is locked");
-    }
+    if (rc == CG_OK)
+        show_vendor(dg, conn, deadline);
     cg_ldap_conn_close(&conn);
     return rc == CG_OK;
+}
+
+static void show_template(struct diagnosis *dg, const char *username)
+{
+    struct cg_buf dn;
+
+    cg_buf_init(&dn, TEXT_MAX / 2);
+    cg_ldap_escape_fill_dn(&dn, dg->d->conf->user_dn_template, username);
+    good(dg, "search", "the entry %s (ldap.user_dn_template)", cg_buf_str(&dn));
+    cg_buf_free(&dn);
 }
 
 static void show_filter(struct diagnosis *dg, const char *username)
@@ -122,40 +184,66 @@ static void show_filter(struct diagnosis *dg, const char *username)
     cg_buf_free(&filter);
 }
 
+/* What the entry says for people to read. */
+static void show_person(struct diagnosis *dg, const struct cg_ldap_person *person)
+{
+    const struct cg_conf_ldap *conf = dg->d->conf;
+    const char *mail = cg_ldap_person_mail(dg->d->people, person);
+    char printable[256];
+
+    good(dg, "find", "%s", person->entry->dn);
+    good(dg, "name", "%s (%s)", person->name, conf->username_attribute);
+    good(dg, "id", "%s (%s)", person->id, conf->id_attribute);
+    if (!mail)
+        return;
+    cg_str_printable(mail, strnlen(mail, sizeof(printable) - 1), printable, sizeof(printable));
+    good(dg, "mail", "%s (%s; decides nothing)", printable, conf->mail_attribute);
+}
+
 static enum cg_err find(struct diagnosis *dg, const char *username, int64_t deadline, struct cg_ldap_person *person_out)
 {
+    bool by_template = dg->d->conf->user_dn_template && dg->d->conf->user_dn_template[0];
     struct cg_error err = {0};
     enum cg_err rc;
 
-    if (!cg_ldap_username_sendable(username)) {
-        rc = cg_error_set(&err, CG_ERR_ABSENT, "this user name is never sent: empty, too long or control characters");
-    } else {
-        show_filter(dg, username);
-        rc = cg_ldap_person_by_name(dg->d->people, username, deadline, person_out, &err);
-    }
-    if (rc != CG_OK) {
-        bad(dg, "find", &err,
-            rc == CG_ERR_ABSENT ? "Check ldap.search_base, ldap.search_filter and what the service account may read"
-                                : NULL);
+    if (!cg_ldap_people_take(dg->d->people, username)) {
+        rc = cg_error_set(&err, CG_ERR_ABSENT,
+                          "this user name is never sent: empty, too long, with control characters, or not as "
+                          "ldap.username_pattern has it");
+        bad(dg, "find", &err, NULL);
         return rc;
     }
-    good(dg, "find", "%s", person_out->entry->dn);
-    good(dg, "name", "%s (%s)", person_out->name, dg->d->conf->username_attribute);
-    good(dg, "id", "%s (%s)", person_out->id, dg->d->conf->id_attribute);
-    return CG_OK;
+    if (by_template)
+        show_template(dg, username);
+    else
+        show_filter(dg, username);
+    rc = cg_ldap_person_by_name(dg->d->people, username, deadline, person_out, &err);
+    if (rc == CG_OK)
+        show_person(dg, person_out);
+    else if (rc != CG_ERR_ABSENT)
+        bad(dg, "find", &err, NULL);
+    else
+        bad(dg, "find", &err,
+            by_template ? "Check ldap.user_dn_template and what the service account may read"
+                        : "Check ldap.search_base, ldap.search_filter and what the service account may read");
+    return rc;
 }
 
 static enum cg_err state(struct diagnosis *dg, const struct cg_ldap_person *person, int64_t deadline)
 {
+    const struct cg_conf_ldap *conf = dg->d->conf;
     struct cg_error err = {0};
     enum cg_err rc = cg_ldap_person_usable(dg->d->people, person, deadline, &err);
 
+    if (rc == CG_OK)
+        rc = cg_ldap_person_unlocked(dg->d->people, person, &err);
     if (rc != CG_OK)
-        bad(dg, "account", &err, NULL);
-    else if (cg_ldap_state_locked_out(person->entry))
+        bad(dg, "account", &err, "It cannot log in, and its tokens do not work");
+    else if (cg_ldap_state_locked_out(person->entry, conf->account_state, cg_clock_wall_s()))
         good(dg, "account", "usable; locked by wrong passwords: no password login, tokens work");
     else
-        good(dg, "account", "usable");
+        good(dg, "account", "usable%s",
+             conf->account_state == CG_STATE_NONE ? " (not looked at: ldap.account_state is \"none\")" : "");
     return rc;
 }
 
@@ -163,7 +251,7 @@ static enum cg_err prove(struct diagnosis *dg, const char *username, const struc
                          const struct cg_secret *password, int64_t deadline)
 {
     struct cg_error err = {0};
-    enum cg_err rc = cg_ldap_directory_sendable(username, password, &err);
+    enum cg_err rc = cg_ldap_directory_sendable(dg->d, username, password, &err);
 
     if (rc == CG_OK)
         rc = cg_ldap_directory_prove(dg->d, person, password, deadline, &err);

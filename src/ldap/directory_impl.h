@@ -26,8 +26,8 @@ struct cg_ldap_directory {
 /* When a whole operation that begins now has to be over. */
 int64_t cg_ldap_directory_deadline(const struct cg_ldap_directory *d);
 /* UNAUTHENTICATED when this must not go to the directory at all. */
-enum cg_err cg_ldap_directory_sendable(const char *username, const struct cg_secret *password,
-                                       struct cg_error *err) CG_CHECK;
+enum cg_err cg_ldap_directory_sendable(const struct cg_ldap_directory *d, const char *username,
+                                       const struct cg_secret *password, struct cg_error *err) CG_CHECK;
 /* Binds as the person on a connection of its own, which is closed again. */
 enum cg_err cg_ldap_directory_prove(struct cg_ldap_directory *d, const struct cg_ldap_person *person,
                                     const struct cg_secret *password, int64_t deadline, struct cg_error *err) CG_CHECK;

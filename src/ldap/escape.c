@@ -119,6 +119,73 @@ enum cg_err cg_ldap_escape_check(const char *pattern, struct cg_error *err)
     return rc;
 }
 
+/* Written in hex, which every server takes for every character. */
+void cg_ldap_escape_dn_value(struct cg_buf *out, const char *value)
+{
+    size_t len = strlen(value);
+
+    for (size_t i = 0; i < len; i++) {
+        bool blank_at_end = value[i] == ' ' && (i == 0 || i + 1 == len);
+
+        if (blank_at_end || strchr("\"#+,;<=>\\", value[i]) || (unsigned char)value[i] < ' ')
+            cg_buf_addf(out, "\\%02X", (unsigned)(unsigned char)value[i]);
+        else
+            cg_buf_addch(out, value[i]);
+    }
+}
+
+void cg_ldap_escape_fill_dn(struct cg_buf *out, const char *pattern, const char *username)
+{
+    for (const char *p = pattern; *p;) {
+        if (cg_str_starts(p, "{username}")) {
+            cg_ldap_escape_dn_value(out, username);
+            p += strlen("{username}");
+        } else {
+            cg_buf_addch(out, *p++);
+        }
+    }
+}
+
+/* How many values the DN made of the pattern has, RDN by RDN; "" when it is none. */
+static void shape_of(const char *pattern, const char *username, struct cg_buf *shape)
+{
+    struct cg_buf dn;
+    LDAPDN parsed = NULL;
+
+    cg_buf_init(&dn, CG_LDAP_DN_MAX);
+    cg_ldap_escape_fill_dn(&dn, pattern, username);
+    if (!cg_buf_failed(&dn) && ldap_str2dn(cg_buf_str(&dn), &parsed, LDAP_DN_FORMAT_LDAPV3) == LDAP_SUCCESS) {
+        for (size_t i = 0; parsed && parsed[i]; i++) {
+            size_t count = 0;
+
+            while (parsed[i][count])
+                count++;
+            cg_buf_addf(shape, "%zu ", count);
+        }
+    }
+    ldap_dnfree(parsed);
+    cg_buf_free(&dn);
+}
+
+enum cg_err cg_ldap_escape_check_dn(const char *pattern, struct cg_error *err)
+{
+    struct cg_buf plain, odd;
+    enum cg_err rc = CG_OK;
+
+    cg_buf_init(&plain, CG_LDAP_DN_MAX);
+    cg_buf_init(&odd, CG_LDAP_DN_MAX);
+    shape_of(pattern, "x", &plain);
+    shape_of(pattern, " ,o=x+\"#;<>\\ ", &odd);
+    if (!strstr(pattern, "{username}"))
+        rc = cg_error_set(err, CG_ERR_INVALID, "it must hold {username}, or everybody would be one person");
+    else if (plain.len == 0 || !cg_streq(cg_buf_str(&plain), cg_buf_str(&odd)))
+        rc = cg_error_set(err, CG_ERR_INVALID,
+                          "\"%s\" is not a distinguished name (RFC 4514) with {username} as a value", pattern);
+    cg_buf_free(&odd);
+    cg_buf_free(&plain);
+    return rc;
+}
+
 bool cg_ldap_username_sendable(const char *name)
 {
     size_t len = strlen(name);

@@ -2,9 +2,8 @@
 /*
  * Values into filters, and DNs into keys. Pure functions, thread safe.
  *
- * There is no function that builds a DN from a user name: the DN that is bound
- * as always comes from the directory's own answer, so nobody can type one
- * (pitfall 4).
+ * A DN made from a user name (user_dn_template) is only ever read; the DN that
+ * is bound as always comes from the directory's own answer (pitfall 4).
  */
 #ifndef CG_LDAP_ESCAPE_H
 #define CG_LDAP_ESCAPE_H
@@ -28,6 +27,13 @@ void cg_ldap_escape_fill(struct cg_buf *out, const char *pattern, const char *us
 void cg_ldap_escape_equal(struct cg_buf *out, const char *attribute, const void *bytes, size_t len);
 /* Is it a filter, and are its placeholders known ones? INVALID with the reason. */
 enum cg_err cg_ldap_escape_check(const char *pattern, struct cg_error *err) CG_CHECK;
+
+/* Appends a value as RFC 4514 wants it inside a DN, and '=' and every '#' escaped too, for Active Directory. */
+void cg_ldap_escape_dn_value(struct cg_buf *out, const char *value);
+/* Appends `pattern` with {username} replaced by the escaped value. */
+void cg_ldap_escape_fill_dn(struct cg_buf *out, const char *pattern, const char *username);
+/* Is it a DN with {username} as a value or a part of one, whatever is put in? INVALID with the reason. */
+enum cg_err cg_ldap_escape_check_dn(const char *pattern, struct cg_error *err) CG_CHECK;
 
 /* May this be sent as a user name? 1 to CG_LDAP_USERNAME_MAX bytes of UTF-8, no control character, not only blanks. */
 bool cg_ldap_username_sendable(const char *name);

@@ -13,6 +13,7 @@
 #include "ldap/directory_impl.h"
 #include "ldap/escape.h"
 #include "ldap/result.h"
+#include "ldap/service.h"
 #include "ldap/settings.h"
 #include "ldap/tls.h"
 #include "ldap/watchdog.h"
@@ -60,7 +61,8 @@ static enum cg_err counted(enum cg_err rc)
     return rc;
 }
 
-enum cg_err cg_ldap_directory_sendable(const char *username, const struct cg_secret *password, struct cg_error *err)
+enum cg_err cg_ldap_directory_sendable(const struct cg_ldap_directory *d, const char *username,
+                                       const struct cg_secret *password, struct cg_error *err)
 {
     /* pitfall 1: before any LDAP call. */
     if (password->len == 0)
@@ -68,22 +70,11 @@ enum cg_err cg_ldap_directory_sendable(const char *username, const struct cg_sec
     /* pitfall 2: some servers, and some libraries on the way, would end it at the NUL. */
     if (password->len > PASSWORD_MAX || memchr(password->bytes, '\0', password->len))
         return cg_error_hide(err, CG_ERR_UNAUTHENTICATED, REFUSED, "password too long or with a NUL in it");
-    if (!cg_ldap_username_sendable(username))
+    if (!cg_ldap_people_take(d->people, username))
         return cg_error_hide(err, CG_ERR_UNAUTHENTICATED, REFUSED,
-                             "user name empty, too long, not UTF-8 or with control characters");
+                             "user name empty, too long, not UTF-8, with control characters or not as "
+                             "ldap.username_pattern has it");
     return CG_OK;
-}
-
-/* pitfall 6: a success that leaves the connection anonymous proves nothing. Servers that do not tell are believed. */
-static enum cg_err check_not_anonymous(struct cg_ldap_conn *conn, int64_t deadline, struct cg_error *err)
-{
-    char *authzid = NULL;
-    enum cg_err rc = cg_ldap_conn_whoami(conn, deadline, &authzid, err);
-
-    if (rc == CG_OK && authzid[0] == '\0')
-        rc = cg_error_hide(err, CG_ERR_UNAUTHENTICATED, REFUSED, "the bind succeeded but left us anonymous");
-    free(authzid);
-    return rc == CG_ERR_ABSENT ? CG_OK : rc;
 }
 
 static void warn_of_grace(const struct cg_ldap_person *person, const struct cg_ldap_bind_note *note)
@@ -108,7 +99,7 @@ enum cg_err cg_ldap_directory_prove(struct cg_ldap_directory *d, const struct cg
     cg_metric_add(CG_METRIC_DIRECTORY_BINDS, 1);
     rc = cg_ldap_conn_bind(conn, person->entry->dn, password, deadline, &note, err);
     if (rc == CG_OK)
-        rc = check_not_anonymous(conn, deadline, err);
+        rc = cg_ldap_conn_not_anonymous(conn, deadline, err);
     if (rc == CG_OK)
         warn_of_grace(person, &note);
     if (rc == CG_ERR_UNAVAILABLE && cg_ldap_conn_broken(conn))
@@ -126,6 +117,7 @@ enum cg_err cg_ldap_directory_identity(struct cg_ldap_directory *d, const struct
     struct cg_identity *who = cg_identity_new(CG_IDENTITY_PERSON, person->id, person->name, person->dn, display);
     enum cg_err rc = cg_ldap_groups_of(d->groups, person, deadline, who, err);
 
+    cg_identity_set_mail(who, cg_ldap_person_mail(d->people, person));
     cg_identity_seal(who);
     if (rc == CG_OK && d->required_group && !cg_identity_in_group(who, d->required_group))
         rc = cg_error_hide(err, CG_ERR_DENIED, "This account may not use the registry.",
@@ -153,7 +145,7 @@ static enum cg_err ldap_login(struct cg_directory *dir, const char *username, co
     int64_t deadline = cg_ldap_directory_deadline(d);
     struct cg_ldap_person person = {0};
     struct cg_error cause = {0};
-    enum cg_err rc = cg_ldap_directory_sendable(username, password, &cause);
+    enum cg_err rc = cg_ldap_directory_sendable(d, username, password, &cause);
 
     if (rc == CG_OK)
         rc = cg_ldap_person_by_name(d->people, username, deadline, &person, &cause);
@@ -173,6 +165,8 @@ static enum cg_err vouch(struct cg_ldap_directory *d, const struct cg_ldap_perso
 {
     enum cg_err rc = cg_ldap_person_usable(d->people, person, deadline, err);
 
+    if (rc == CG_OK)
+        rc = cg_ldap_person_unlocked(d->people, person, err);
     return rc == CG_OK ? cg_ldap_directory_identity(d, person, deadline, who_out, err) : rc;
 }
 
@@ -184,7 +178,7 @@ static enum cg_err ldap_find(struct cg_directory *dir, const char *username, str
     struct cg_ldap_person person = {0};
     enum cg_err rc;
 
-    if (!cg_ldap_username_sendable(username))
+    if (!cg_ldap_people_take(d->people, username))
         return cg_error_set(err, CG_ERR_ABSENT, "There is no such person in the directory.");
     rc = cg_ldap_person_by_name(d->people, username, deadline, &person, err);
     if (rc == CG_OK)
@@ -289,6 +283,7 @@ static void ldap_free(struct cg_directory *dir)
     cg_ldap_people_free(&d->people);
     cg_ldap_pool_free(&d->pool);
     cg_ldap_servers_free(&d->servers);
+    cg_ldap_service_free(&d->link.service);
     cg_ldap_watchdog_free(&d->dog);
     free(d->required_group);
     cg_conf_unref(&d->whole);
@@ -316,6 +311,22 @@ static bool could_be_in(const struct cg_conf_ldap *conf, const char *group)
     return conf->group_source != CG_GROUPS_NONE && cg_ldap_dn_within(group, conf->group_base, CG_SCOPE_SUB);
 }
 
+/* What needs good settings. */
+static enum cg_err start_up(struct cg_ldap_directory *d, struct cg_error *err)
+{
+    d->dog = cg_ldap_watchdog_new();
+    if (!d->dog)
+        return cg_error_set(err, CG_ERR_INTERNAL, "no thread for the directory's deadlines");
+    d->link.dog = d->dog;
+    d->link.service = cg_ldap_service_new(d->conf);
+    d->servers = cg_ldap_servers_new(&d->link);
+    d->pool = cg_ldap_pool_new(d->conf, d->servers);
+    if (cg_ldap_people_new(d->conf, d->pool, &d->people, err) != CG_OK)
+        return CG_ERR_INVALID;
+    d->groups = cg_ldap_groups_new(d->conf, d->pool, d->people);
+    return CG_OK;
+}
+
 static enum cg_err set_up(struct cg_ldap_directory *d, struct cg_error *err)
 {
     const struct cg_conf_ldap *conf = d->conf;
@@ -323,7 +334,7 @@ static enum cg_err set_up(struct cg_ldap_directory *d, struct cg_error *err)
 
     d->link = (struct cg_ldap_link){.conf = conf, .async = cg_ldap_conn_wants_async(), .ca_file = ""};
     if (rc == CG_OK && cg_ldap_settings_use_tls(conf))
-        rc = cg_ldap_tls_context(conf->tls_ca_file, conf->tls_min_version, &d->link.tls_ctx, &d->link.ca_file, err);
+        rc = cg_ldap_tls_context(conf, &d->link.tls_ctx, &d->link.ca_file, err);
     /* pitfall 12, 14: the group of the settings goes through the same function as the directory's. */
     if (rc == CG_OK && conf->required_group && conf->required_group[0])
         rc = cg_ldap_dn_canonical(conf->required_group, &d->required_group, err);
@@ -334,15 +345,7 @@ static enum cg_err set_up(struct cg_ldap_directory *d, struct cg_error *err)
                           conf->required_group);
     if (rc != CG_OK)
         return rc;
-    d->dog = cg_ldap_watchdog_new();
-    if (!d->dog)
-        return cg_error_set(err, CG_ERR_INTERNAL, "no thread for the directory's deadlines");
-    d->link.dog = d->dog;
-    d->servers = cg_ldap_servers_new(&d->link);
-    d->pool = cg_ldap_pool_new(conf, d->servers);
-    d->people = cg_ldap_people_new(conf, d->pool);
-    d->groups = cg_ldap_groups_new(conf, d->pool, d->people);
-    return CG_OK;
+    return start_up(d, err);
 }
 
 enum cg_err cg_ldap_directory_new(const struct cg_conf *conf, struct cg_directory **dir_out, struct cg_error *err)

@@ -10,10 +10,11 @@
 #include "base/str.h"
 #include "crategate/clock.h"
 #include "ldap/escape.h"
+#include "ldap/pattern.h"
 #include "ldap/result.h"
 #include "ldap/state.h"
 
-#define ATTRIBUTES_MAX 16
+#define ATTRIBUTES_MAX 32
 #define ID_MAX 256
 #define NOT_ACTIVE "This account is not active in the directory."
 
@@ -23,31 +24,58 @@ static const char *const BINARY_IDS[] = {"objectGUID", "objectSid", "guid"};
 struct cg_ldap_people {
     const struct cg_conf_ldap *conf;
     struct cg_ldap_pool *pool;
-    const char *attributes[ATTRIBUTES_MAX];
+    struct cg_ldap_pattern *pattern;
+    const char *attributes[ATTRIBUTES_MAX]; /* NULL-terminated */
+    size_t count;
 };
 
-struct cg_ldap_people *cg_ldap_people_new(const struct cg_conf_ldap *conf, struct cg_ldap_pool *pool)
+static bool given(const char *setting)
 {
-    struct cg_ldap_people *people = cg_calloc(1, sizeof(*people));
-    size_t count = 0;
+    return setting && setting[0];
+}
 
+static void ask_for(struct cg_ldap_people *people, const char *attribute)
+{
+    CG_ASSERT(people->count < ATTRIBUTES_MAX - 1);
+    if (given(attribute))
+        people->attributes[people->count++] = attribute;
+}
+
+enum cg_err cg_ldap_people_new(const struct cg_conf_ldap *conf, struct cg_ldap_pool *pool,
+                               struct cg_ldap_people **people_out, struct cg_error *err)
+{
+    struct cg_ldap_pattern *pattern = NULL;
+    struct cg_ldap_people *people;
+    const char *attribute;
+
+    if (cg_ldap_pattern_new(conf->username_pattern, &pattern, err) != CG_OK)
+        return cg_error_prefix(err, "ldap.username_pattern");
+    people = cg_calloc(1, sizeof(*people));
     people->conf = conf;
     people->pool = pool;
-    people->attributes[count++] = conf->id_attribute;
-    people->attributes[count++] = conf->username_attribute;
-    if (conf->display_name_attribute && conf->display_name_attribute[0])
-        people->attributes[count++] = conf->display_name_attribute;
-    for (size_t i = 0; conf->account_state != CG_STATE_NONE && CG_LDAP_STATE_ATTRIBUTES[i]; i++) {
-        CG_ASSERT(count < ATTRIBUTES_MAX - 1);
-        people->attributes[count++] = CG_LDAP_STATE_ATTRIBUTES[i];
-    }
-    return people;
+    people->pattern = pattern;
+    ask_for(people, conf->id_attribute);
+    ask_for(people, conf->username_attribute);
+    ask_for(people, conf->display_name_attribute);
+    ask_for(people, conf->mail_attribute);
+    for (size_t i = 0; (attribute = cg_ldap_state_attribute(conf->account_state, i)); i++)
+        ask_for(people, attribute);
+    *people_out = people;
+    return CG_OK;
 }
 
 void cg_ldap_people_free(struct cg_ldap_people **people)
 {
+    if (!*people)
+        return;
+    cg_ldap_pattern_free(&(*people)->pattern);
     free(*people);
     *people = NULL;
+}
+
+bool cg_ldap_people_take(const struct cg_ldap_people *people, const char *username)
+{
+    return cg_ldap_username_sendable(username) && cg_ldap_pattern_matches(people->pattern, username);
 }
 
 void cg_ldap_person_free(struct cg_ldap_person *person)
@@ -160,16 +188,26 @@ static void merge(struct cg_ldap_result *found, struct cg_ldap_result *more)
     cg_ldap_result_append(found, more);
 }
 
+static struct cg_ldap_search search_for_people(const struct cg_ldap_people *people, const char *filter)
+{
+    return (struct cg_ldap_search){.scope = people->conf->search_scope,
+                                   .filter = filter,
+                                   .attributes = people->attributes,
+                                   .max_entries = 1,
+                                   .usability = cg_ldap_state_asks_usability(people->conf->account_state)};
+}
+
+static enum cg_err nobody(const char *what, struct cg_error *err)
+{
+    return cg_error_hide(err, CG_ERR_ABSENT, "There is no such person in the directory.", "nothing matches %.400s",
+                         what);
+}
+
 /* Exactly one entry in all bases. */
 static enum cg_err find_one(struct cg_ldap_people *people, const char *filter, int64_t deadline,
                             struct cg_ldap_result *found, struct cg_error *err)
 {
-    struct cg_ldap_search search = {.scope = people->conf->search_scope,
-                                    .filter = filter,
-                                    .attributes = people->attributes,
-                                    .max_entries = 1,
-                                    .usability = people->conf->account_state == CG_STATE_AUTO ||
-                                                 people->conf->account_state == CG_STATE_PPOLICY};
+    struct cg_ldap_search search = search_for_people(people, filter);
     enum cg_err rc = CG_OK;
 
     for (char **base = people->conf->search_base; *base && rc == CG_OK; base++) {
@@ -183,8 +221,43 @@ static enum cg_err find_one(struct cg_ldap_people *people, const char *filter, i
         return cg_error_hide(err, CG_ERR_CONFLICT, "More than one person matches this name.",
                              "more than one entry matches %.400s", filter);
     if (rc == CG_OK && found->count == 0)
-        return cg_error_hide(err, CG_ERR_ABSENT, "There is no such person in the directory.", "nothing matches %.400s",
-                             filter);
+        return nobody(filter, err);
+    return rc;
+}
+
+static enum cg_err find_by_filter(struct cg_ldap_people *people, const char *username, int64_t deadline,
+                                  struct cg_ldap_result *found, struct cg_error *err)
+{
+    struct cg_buf filter;
+    enum cg_err rc;
+
+    cg_buf_init(&filter, CG_LDAP_FILTER_MAX);
+    cg_ldap_escape_fill(&filter, people->conf->search_filter, username, "");
+    rc = find_one(people, cg_buf_str(&filter), deadline, found, err);
+    cg_buf_free(&filter);
+    return rc;
+}
+
+/* Reads the entry that the name leads to: id, name and state come from there, whatever was typed. */
+static enum cg_err find_by_template(struct cg_ldap_people *people, const char *username, int64_t deadline,
+                                    struct cg_ldap_result *found, struct cg_error *err)
+{
+    struct cg_ldap_search search = search_for_people(people, "(objectClass=*)");
+    struct cg_buf dn;
+    enum cg_err rc;
+
+    cg_buf_init(&dn, CG_LDAP_DN_MAX);
+    cg_ldap_escape_fill_dn(&dn, people->conf->user_dn_template, username);
+    search.base = cg_buf_str(&dn);
+    search.scope = CG_SCOPE_BASE;
+    search.may_be_missing = true;
+    rc = cg_buf_failed(&dn) ? nobody("a DN that long", err)
+                            : cg_ldap_pool_search(people->pool, &search, deadline, found, err);
+    if (rc == CG_ERR_TOO_LARGE)
+        rc = CG_ERR_UNAVAILABLE; /* more than one entry for one DN */
+    if (rc == CG_OK && found->count == 0)
+        rc = nobody(search.base, err);
+    cg_buf_free(&dn);
     return rc;
 }
 
@@ -192,15 +265,12 @@ enum cg_err cg_ldap_person_by_name(struct cg_ldap_people *people, const char *us
                                    struct cg_ldap_person *person_out, struct cg_error *err)
 {
     struct cg_ldap_person person = {0};
-    struct cg_buf filter;
-    enum cg_err rc;
+    enum cg_err rc = given(people->conf->user_dn_template)
+                         ? find_by_template(people, username, deadline, &person.found, err)
+                         : find_by_filter(people, username, deadline, &person.found, err);
 
-    cg_buf_init(&filter, CG_LDAP_FILTER_MAX);
-    cg_ldap_escape_fill(&filter, people->conf->search_filter, username, "");
-    rc = find_one(people, cg_buf_str(&filter), deadline, &person.found, err);
     if (rc == CG_OK)
         rc = identify(people->conf, &person, username, err);
-    cg_buf_free(&filter);
     if (rc == CG_OK)
         *person_out = person;
     else
@@ -262,7 +332,7 @@ enum cg_err cg_ldap_person_by_id(struct cg_ldap_people *people, const char *id, 
     if (rc == CG_OK)
         rc = identify(people->conf, &person, NULL, err);
     /* The filter may say more than the name, "not those who left" for instance; it holds for tokens too. */
-    if (rc == CG_OK)
+    if (rc == CG_OK && !given(people->conf->user_dn_template))
         rc = matches(people, &person, people->conf->search_filter, deadline, err);
     cg_buf_free(&filter);
     if (rc == CG_OK)
@@ -286,8 +356,7 @@ static enum cg_err read_dn(struct cg_ldap_people *people, const char *dn, int64_
                                     .filter = "(objectClass=*)",
                                     .attributes = people->attributes,
                                     .max_entries = 1,
-                                    .usability = people->conf->account_state == CG_STATE_AUTO ||
-                                                 people->conf->account_state == CG_STATE_PPOLICY};
+                                    .usability = cg_ldap_state_asks_usability(people->conf->account_state)};
     enum cg_err rc = cg_ldap_pool_search(people->pool, &search, deadline, found, err);
 
     if (found->code == LDAP_NO_SUCH_OBJECT || (rc == CG_OK && found->count == 0) ||
@@ -311,7 +380,7 @@ enum cg_err cg_ldap_person_by_dn(struct cg_ldap_people *people, const char *dn, 
         rc = read_dn(people, dn, deadline, &person.found, err);
     if (rc == CG_OK)
         rc = identify(people->conf, &person, NULL, err);
-    if (rc == CG_OK)
+    if (rc == CG_OK && !given(people->conf->user_dn_template))
         rc = matches(people, &person, people->conf->search_filter, deadline, err);
     if (rc == CG_OK)
         *person_out = person;
@@ -327,7 +396,23 @@ enum cg_err cg_ldap_person_usable(struct cg_ldap_people *people, const struct cg
 
     if (why)
         return cg_error_hide(err, CG_ERR_DENIED, NOT_ACTIVE, "%s: %s", person->entry->dn, why);
-    if (people->conf->account_filter && people->conf->account_filter[0])
+    if (given(people->conf->account_filter))
         return matches(people, person, people->conf->account_filter, deadline, err);
     return CG_OK;
+}
+
+enum cg_err cg_ldap_person_unlocked(const struct cg_ldap_people *people, const struct cg_ldap_person *person,
+                                    struct cg_error *err)
+{
+    if (people->conf->locked_by_failures_blocks_tokens &&
+        cg_ldap_state_locked_out(person->entry, people->conf->account_state, cg_clock_wall_s()))
+        return cg_error_hide(err, CG_ERR_DENIED, NOT_ACTIVE,
+                             "%s: locked by wrong passwords, and ldap.locked_by_failures_blocks_tokens is true",
+                             person->entry->dn);
+    return CG_OK;
+}
+
+const char *cg_ldap_person_mail(const struct cg_ldap_people *people, const struct cg_ldap_person *person)
+{
+    return given(people->conf->mail_attribute) ? cg_ldap_entry_text(person->entry, people->conf->mail_attribute) : NULL;
 }

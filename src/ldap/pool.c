@@ -71,8 +71,7 @@ void cg_ldap_pool_free(struct cg_ldap_pool **pool)
     *pool = NULL;
 }
 
-/* Up to a tenth less than the lifetime. */
-static int64_t jittered(int64_t lifetime)
+int64_t cg_ldap_pool_jittered(int64_t lifetime)
 {
     uint32_t random;
 
@@ -160,7 +159,7 @@ static enum cg_err acquire(struct cg_ldap_pool *pool, int64_t deadline, struct h
         h = cg_calloc(1, sizeof(*h));
         h->conn = conn;
         h->server = server;
-        h->expires_ms = cg_clock_mono_ms() + jittered(pool->conf->pool_max_lifetime);
+        h->expires_ms = cg_clock_mono_ms() + cg_ldap_pool_jittered(pool->conf->pool_max_lifetime);
     }
     *handle_out = h;
     return CG_OK;

@@ -22,6 +22,8 @@ void cg_ldap_pool_free(struct cg_ldap_pool **pool);
  * search sent once more: unlike a bind, a search may be repeated. */
 enum cg_err cg_ldap_pool_search(struct cg_ldap_pool *pool, const struct cg_ldap_search *search, int64_t deadline,
                                 struct cg_ldap_result *result, struct cg_error *err) CG_CHECK;
+/* A time up to a tenth shorter, so that not all connections end at once. */
+int64_t cg_ldap_pool_jittered(int64_t lifetime);
 /* Connections open now, for tests. */
 unsigned cg_ldap_pool_open(struct cg_ldap_pool *pool);
 

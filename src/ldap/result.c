@@ -21,6 +21,7 @@ static const struct {
     {LDAP_INAPPROPRIATE_AUTH, CG_ERR_UNAUTHENTICATED}, /* no password in the entry */
     {LDAP_REFERRAL, CG_ERR_UNAUTHENTICATED},           /* pitfall 8: not followed with a password in hand */
     {LDAP_STRONG_AUTH_REQUIRED, CG_ERR_UNAUTHENTICATED},
+    {LDAP_AUTH_METHOD_NOT_SUPPORTED, CG_ERR_UNAUTHENTICATED}, /* no EXTERNAL without a client certificate */
     {LDAP_SERVER_DOWN, CG_ERR_UNAVAILABLE},
     {LDAP_TIMEOUT, CG_ERR_UNAVAILABLE},
     {LDAP_CONNECT_ERROR, CG_ERR_UNAVAILABLE},

@@ -201,6 +201,12 @@ static enum cg_err read_page(struct search_run *run, LDAPControl **controls, str
                  : CG_OK;
 }
 
+/* A base made from what somebody typed: no such entry, or a value that the server's syntax for it cannot hold. */
+static bool is_missing(const struct search_run *run, int code)
+{
+    return run->search->may_be_missing && (code == LDAP_NO_SUCH_OBJECT || code == LDAP_INVALID_DN_SYNTAX);
+}
+
 /* pitfall 17: any result but success means that the set is not known, never that it is empty. */
 static enum cg_err read_end(struct search_run *run, LDAPMessage *message, struct cg_error *err)
 {
@@ -213,7 +219,7 @@ static enum cg_err read_end(struct search_run *run, LDAPMessage *message, struct
     cg_ldap_result_diagnostic(diagnostic, text, sizeof(text));
     if (rc != LDAP_SUCCESS)
         verdict = cg_ldap_conn_failed(run->conn, "the end of a search is malformed", rc, err);
-    else if (code != LDAP_SUCCESS)
+    else if (code != LDAP_SUCCESS && !is_missing(run, code))
         verdict =
             cg_error_hide(err, code == LDAP_SIZELIMIT_EXCEEDED ? CG_ERR_TOO_LARGE : CG_ERR_UNAVAILABLE, CG_LDAP_SILENT,
                           "%s: search under \"%s\" for %.200s: %s (%d)%s%s", run->conn->uri, run->search->base,

@@ -7,8 +7,8 @@
 #include "base/mem.h"
 #include "crategate/clock.h"
 #include "ldap/result.h"
+#include "ldap/service.h"
 #include "log/log.h"
-#include "log/metrics.h"
 
 struct server {
     const char *uri;
@@ -60,10 +60,14 @@ static bool usable(struct cg_ldap_servers *servers, size_t index)
 
 bool cg_ldap_servers_better_than(struct cg_ldap_servers *servers, size_t index)
 {
+    int64_t now = cg_clock_mono_ms();
+    bool better = false;
+
+    pthread_mutex_lock(&servers->lock);
     for (size_t i = 0; i < index; i++)
-        if (usable(servers, i))
-            return true;
-    return false;
+        better = better || (servers->server[i].down_until <= now && servers->server[i].refused_until <= now);
+    pthread_mutex_unlock(&servers->lock);
+    return better;
 }
 
 void cg_ldap_servers_failed(struct cg_ldap_servers *servers, size_t index, const struct cg_error *why)
@@ -93,25 +97,6 @@ static void answered(struct cg_ldap_servers *servers, size_t index)
         cg_log(CG_LOG_INFO, "ldap", NULL, "server=%s state=up", s->uri);
 }
 
-enum cg_err cg_ldap_servers_bind_service(const struct cg_ldap_link *link, struct cg_ldap_conn *conn, int64_t deadline,
-                                         struct cg_error *err)
-{
-    struct cg_ldap_bind_note note;
-    struct cg_error own = {0};
-    enum cg_err rc;
-
-    cg_metric_add(CG_METRIC_DIRECTORY_SERVICE_BINDS, 1);
-    /* pitfall 6: without this bind a search would be an anonymous one, and its empty answer "nobody". */
-    rc = cg_ldap_conn_bind(conn, link->conf->bind_dn, &link->conf->bind_password, deadline, &note, &own);
-    if (rc == CG_OK)
-        return CG_OK;
-    if (rc == CG_ERR_UNAUTHENTICATED)
-        return cg_error_hide(err, CG_ERR_UNAUTHENTICATED, CG_LDAP_SILENT,
-                             "the directory refuses the service account (ldap.bind_dn, ldap.bind_password_file): %s",
-                             own.internal);
-    return cg_error_hide(err, CG_ERR_UNAVAILABLE, CG_LDAP_SILENT, "%s", own.internal);
-}
-
 static enum cg_err not_asked_again(struct cg_ldap_servers *servers, size_t index, struct cg_error *err)
 {
     struct server *s = &servers->server[index];
@@ -123,9 +108,7 @@ static enum cg_err not_asked_again(struct cg_ldap_servers *servers, size_t index
     if (left <= 0)
         return CG_OK;
     return cg_error_hide(err, CG_ERR_UNAVAILABLE, CG_LDAP_SILENT,
-                         "%s refused the service account (ldap.bind_dn, ldap.bind_password_file); it is asked again in "
-                         "%lld ms",
-                         s->uri, (long long)left);
+                         "%s refused the service account; it is asked again in %lld ms", s->uri, (long long)left);
 }
 
 static enum cg_err refused(struct cg_ldap_servers *servers, size_t index, struct cg_error *err)
@@ -149,7 +132,7 @@ static enum cg_err open_one(struct cg_ldap_servers *servers, size_t index, bool 
         return rc;
     rc = cg_ldap_conn_dial(servers->link, servers->server[index].uri, deadline, &conn, err);
     if (rc == CG_OK && service)
-        rc = cg_ldap_servers_bind_service(servers->link, conn, deadline, err);
+        rc = cg_ldap_service_bind(servers->link->service, conn, deadline, err);
     if (rc == CG_OK) {
         answered(servers, index);
         *conn_out = conn;
@@ -175,12 +158,16 @@ enum cg_err cg_ldap_servers_open(struct cg_ldap_servers *servers, bool service, 
         for (size_t i = 0; i < servers->count && rc != CG_OK; i++) {
             if (tried[i] || (round == 0 && !usable(servers, i)))
                 continue;
+            if (cg_clock_mono_ms() >= deadline)
+                break; /* what was not asked has not failed */
             tried[i] = true;
             rc = open_one(servers, i, service, deadline, conn_out, &last);
             if (rc == CG_OK)
                 *index_out = i;
         }
     }
+    if (rc != CG_OK && last.code == CG_OK)
+        cg_error_hide(&last, rc, CG_LDAP_SILENT, "no time left to ask a server");
     if (rc != CG_OK && err)
         *err = last;
     return rc;

@@ -3,9 +3,8 @@
  * The servers of the configuration, tried in its order. One that failed is
  * passed over for `server_retry_after` while another one answers; then the
  * first is tried again. When all are down all are tried: an answer late is
- * better than none. A server that refused the service account is not asked again for
- * as long: the directory might lock the account (pitfall 11). (libldap's own list of URIs does not fail over with an
- * asynchronous connect.) One log line when a server goes down or comes back.
+ * better than none. A server that refused the service account is not asked
+ * again for as long. One log line when a server goes down or comes back.
  *
  * Threading: any thread.
  */
@@ -28,10 +27,7 @@ enum cg_err cg_ldap_servers_open(struct cg_ldap_servers *servers, bool service, 
                                  struct cg_ldap_conn **conn_out, size_t *index_out, struct cg_error *err) CG_CHECK;
 /* It did not answer an operation. */
 void cg_ldap_servers_failed(struct cg_ldap_servers *servers, size_t index, const struct cg_error *why);
-/* Is there one before this one that is worth trying now? */
+/* Is there one before this one that is worth trying now for the service account? */
 bool cg_ldap_servers_better_than(struct cg_ldap_servers *servers, size_t index);
-/* Binds a fresh connection as the service account. UNAUTHENTICATED: refused, with a hint in err->internal. */
-enum cg_err cg_ldap_servers_bind_service(const struct cg_ldap_link *link, struct cg_ldap_conn *conn, int64_t deadline,
-                                         struct cg_error *err) CG_CHECK;
 
 #endif

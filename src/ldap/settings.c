@@ -86,16 +86,61 @@ static enum cg_err check_dns(const char *key, char *const *dns, struct cg_error 
     return rc;
 }
 
+/* SASL EXTERNAL has nothing to go by on a connection without TLS that leaves this machine. */
+static enum cg_err check_external(const struct cg_conf_ldap *conf, struct cg_error *err)
+{
+    for (char **uri = conf->uri; *uri; uri++) {
+        if (cg_str_starts_nocase(*uri, "ldapi:"))
+            continue;
+        if (!empty(conf->tls_cert_file) &&
+            (cg_str_starts_nocase(*uri, "ldaps:") || conf->start_tls == CG_START_TLS_REQUIRED))
+            continue;
+        return cg_error_set(err, CG_ERR_INVALID,
+                            "ldap.bind_method: \"external\" needs TLS and ldap.tls_cert_file for \"%s\", or ldapi://",
+                            *uri);
+    }
+    return CG_OK;
+}
+
 /* pitfall 6: never an anonymous search by accident. */
 static enum cg_err check_service(const struct cg_conf_ldap *conf, struct cg_error *err)
 {
+    if (conf->bind_method == CG_BIND_EXTERNAL)
+        return check_external(conf, err);
+    if (conf->bind_method == CG_BIND_ANONYMOUS) {
+        if (conf->allow_anonymous_search)
+            return CG_OK;
+        return cg_error_set(err, CG_ERR_INVALID,
+                            "ldap.bind_method: \"anonymous\" needs ldap.allow_anonymous_search = true");
+    }
     if (empty(conf->bind_dn))
         return cg_error_set(err, CG_ERR_INVALID,
                             "ldap.bind_dn: the service account's DN is needed; the directory is "
-                            "never searched anonymously");
+                            "never searched anonymously unless that is asked for");
     if (conf->bind_password.len == 0)
         return cg_error_set(err, CG_ERR_INVALID, "ldap.bind_password_file: the service account's password is empty");
     return check_dn("ldap.bind_dn", conf->bind_dn, err);
+}
+
+static enum cg_err check_template(const struct cg_conf_ldap *conf, struct cg_error *err)
+{
+    enum cg_err rc = cg_ldap_escape_check_dn(conf->user_dn_template, err);
+    char *canonical = NULL;
+    struct cg_buf sample;
+
+    if (rc != CG_OK)
+        return cg_error_prefix(err, "ldap.user_dn_template");
+    cg_buf_init(&sample, CG_LDAP_DN_MAX);
+    cg_ldap_escape_fill_dn(&sample, conf->user_dn_template, "x");
+    rc = cg_ldap_dn_canonical(cg_buf_str(&sample), &canonical, err);
+    if (rc == CG_OK && !cg_ldap_dn_within(canonical, conf->search_base, CG_SCOPE_SUB))
+        rc = cg_error_set(err, CG_ERR_INVALID,
+                          "ldap.user_dn_template: \"%s\" is not below any ldap.search_base, where the owners of tokens "
+                          "are looked for",
+                          conf->user_dn_template);
+    free(canonical);
+    cg_buf_free(&sample);
+    return rc;
 }
 
 static enum cg_err check_filter(const char *key, const char *filter, struct cg_error *err)
@@ -107,7 +152,7 @@ static enum cg_err check_filter(const char *key, const char *filter, struct cg_e
     return rc;
 }
 
-static enum cg_err check_filters(const struct cg_conf_ldap *conf, struct cg_error *err)
+static enum cg_err check_search(const struct cg_conf_ldap *conf, struct cg_error *err)
 {
     enum cg_err rc = check_filter("ldap.search_filter", empty(conf->search_filter) ? "" : conf->search_filter, err);
 
@@ -115,6 +160,13 @@ static enum cg_err check_filters(const struct cg_conf_ldap *conf, struct cg_erro
         rc = cg_error_set(
             err, CG_ERR_INVALID,
             "ldap.search_filter: it must hold {username} (and cannot hold {dn}), or everybody would match");
+    return rc;
+}
+
+static enum cg_err check_filters(const struct cg_conf_ldap *conf, struct cg_error *err)
+{
+    enum cg_err rc = empty(conf->user_dn_template) ? check_search(conf, err) : check_template(conf, err);
+
     if (rc == CG_OK && !empty(conf->account_filter))
         rc = check_filter("ldap.account_filter", conf->account_filter, err);
     if (rc == CG_OK)
@@ -133,14 +185,20 @@ static bool is_attribute(const char *name)
 
 static enum cg_err check_attributes(const struct cg_conf_ldap *conf, struct cg_error *err)
 {
-    if (!is_attribute(conf->username_attribute))
-        return cg_error_set(err, CG_ERR_INVALID, "ldap.username_attribute: not an attribute's name");
-    if (!is_attribute(conf->id_attribute))
-        return cg_error_set(err, CG_ERR_INVALID, "ldap.id_attribute: not an attribute's name");
-    if (!is_attribute(conf->group_name_attribute))
-        return cg_error_set(err, CG_ERR_INVALID, "ldap.group_name_attribute: not an attribute's name");
-    if (!empty(conf->display_name_attribute) && !is_attribute(conf->display_name_attribute))
-        return cg_error_set(err, CG_ERR_INVALID, "ldap.display_name_attribute: not an attribute's name");
+    const struct {
+        const char *key, *value;
+        bool optional;
+    } attributes[] = {
+        {"username_attribute", conf->username_attribute, false},
+        {"id_attribute", conf->id_attribute, false},
+        {"group_name_attribute", conf->group_name_attribute, false},
+        {"display_name_attribute", conf->display_name_attribute, true},
+        {"mail_attribute", conf->mail_attribute, true},
+    };
+
+    for (size_t i = 0; i < sizeof(attributes) / sizeof(attributes[0]); i++)
+        if (!(attributes[i].optional && empty(attributes[i].value)) && !is_attribute(attributes[i].value))
+            return cg_error_set(err, CG_ERR_INVALID, "ldap.%s: not an attribute's name", attributes[i].key);
     return CG_OK;
 }
 

@@ -8,9 +8,13 @@
  * of userAccountControl, nsAccountLock or shadowExpire, a bind with "must
  * change the password" succeeds, and servers have had bugs here.
  *
+ * An attribute that is there and cannot be read (no number, no time, several
+ * values) is a reason against the account: it was put there to say something.
+ *
  * A lock by wrong passwords is no reason here. It blocks the password login,
  * by the bind itself; if it also blocked what needs no password, any stranger
- * could stop a person's builds.
+ * could stop a person's builds. Whoever wants that all the same asks
+ * cg_ldap_state_locked_out.
  */
 #ifndef CG_LDAP_STATE_H
 #define CG_LDAP_STATE_H
@@ -22,6 +26,7 @@
 
 /* What a bind's response controls said. Start from CG_LDAP_BIND_NOTE_INIT. */
 struct cg_ldap_bind_note {
+    int result;           /* LDAP result code; -1: there was none */
     int ppolicy_error;    /* LDAPPasswordPolicyError */
     int grace;            /* logins left with an expired password; -1: not said */
     bool expired;         /* 389 Directory Server's "password expired" */
@@ -33,16 +38,18 @@ struct cg_ldap_bind_note {
 #define CG_LDAP_PP_NO_ERROR 65535
 #define CG_LDAP_BIND_NOTE_INIT                                                                                         \
     {                                                                                                                  \
-        .ppolicy_error = CG_LDAP_PP_NO_ERROR, .grace = -1                                                              \
+        .result = -1, .ppolicy_error = CG_LDAP_PP_NO_ERROR, .grace = -1                                                \
     }
 
-/* The attributes looked at, NULL-terminated. */
-extern const char *const CG_LDAP_STATE_ATTRIBUTES[];
+/* The attributes that a mode (enum cg_account_state) looks at, one by one; NULL behind the last. */
+const char *cg_ldap_state_attribute(int mode, size_t i);
+/* Does the mode want the Account Usability control? */
+bool cg_ldap_state_asks_usability(int mode);
 
-/* Why the account must not be used, for the log; NULL when it may. `mode` is enum cg_account_state, static text. */
+/* Why the account must not be used, for the log; NULL when it may. Static text. */
 const char *cg_ldap_state_refusal(const struct cg_ldap_entry *entry, int mode, int64_t now_s);
-/* Locked by wrong passwords, as far as the entry shows; for the diagnosis. */
-bool cg_ldap_state_locked_out(const struct cg_ldap_entry *entry);
+/* Locked by wrong passwords, as far as the entry shows. */
+bool cg_ldap_state_locked_out(const struct cg_ldap_entry *entry, int mode, int64_t now_s);
 /* Why a bind that succeeded is no login all the same; NULL when it is one. */
 const char *cg_ldap_bind_refusal(const struct cg_ldap_bind_note *note);
 

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 #include "ldap/tls.h"
 
-#include <openssl/err.h>
-#include <openssl/pem.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +10,6 @@
 
 #include "base/mem.h"
 #include "base/str.h"
-#include "conf/conf.h"
 
 /* Where distributions keep all public CAs in one file. */
 static const char *const BUNDLES[] = {
@@ -22,10 +19,15 @@ static const char *const BUNDLES[] = {
     "/etc/ssl/cert.pem",
 };
 
-struct context {
-    char *ca_file;
-    struct stat file; /* as it was when it was read */
+/* What a context is made of. */
+struct recipe {
+    const char *ca_file, *cert_file, *key_file, *ciphers; /* "" but for the first: none */
     int min_version;
+    struct stat ca, cert, key; /* the files as they are */
+};
+
+struct context {
+    struct recipe recipe; /* owns its texts */
     void *ctx;
     struct context *next;
 };
@@ -38,23 +40,38 @@ static bool set_int(LDAP *ld, int option, int value)
     return ldap_set_option(ld, option, &value) == LDAP_OPT_SUCCESS;
 }
 
-/* The GnuTLS build ignores PROTOCOL_MIN without a word; only a priority string works there. */
-static bool set_min_version(LDAP *ld, int min_version)
+/* GnuTLS: a priority string. PROTOCOL_MIN is ignored without a word there. The version rule comes last, so that
+ * nothing in the ciphers can bring an older version back. */
+static bool set_priorities(LDAP *ld, const struct recipe *recipe)
+{
+    char *text = cg_asprintf("NORMAL%s%s:-VERS-ALL:+VERS-TLS1.3%s", recipe->ciphers[0] ? ":" : "", recipe->ciphers,
+                             recipe->min_version == CG_TLS_1_3 ? "" : ":+VERS-TLS1.2");
+    bool ok = ldap_set_option(ld, LDAP_OPT_X_TLS_CIPHER_SUITE, text) == LDAP_OPT_SUCCESS;
+
+    free(text);
+    return ok;
+}
+
+static bool set_protocol(LDAP *ld, const struct recipe *recipe)
+{
+    int oldest = recipe->min_version == CG_TLS_1_3 ? LDAP_OPT_X_TLS_PROTOCOL_TLS1_3 : LDAP_OPT_X_TLS_PROTOCOL_TLS1_2;
+
+    return set_int(ld, LDAP_OPT_X_TLS_PROTOCOL_MIN, oldest) &&
+           (!recipe->ciphers[0] ||
+            ldap_set_option(ld, LDAP_OPT_X_TLS_CIPHER_SUITE, recipe->ciphers) == LDAP_OPT_SUCCESS);
+}
+
+static bool set_versions(LDAP *ld, const struct recipe *recipe)
 {
     char *package = NULL;
-    bool ok;
+    bool ok = false;
 
     if (ldap_get_option(ld, LDAP_OPT_X_TLS_PACKAGE, &package) != LDAP_OPT_SUCCESS || !package)
         return false;
     if (cg_streq_nocase(package, "GnuTLS"))
-        ok = ldap_set_option(ld, LDAP_OPT_X_TLS_CIPHER_SUITE,
-                             min_version == CG_TLS_1_3
-                                 ? "NORMAL:-VERS-ALL:+VERS-TLS1.3"
-                                 : "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2") == LDAP_OPT_SUCCESS;
-    else
-        ok = cg_streq_nocase(package, "OpenSSL") &&
-             set_int(ld, LDAP_OPT_X_TLS_PROTOCOL_MIN,
-                     min_version == CG_TLS_1_3 ? LDAP_OPT_X_TLS_PROTOCOL_TLS1_3 : LDAP_OPT_X_TLS_PROTOCOL_TLS1_2);
+        ok = set_priorities(ld, recipe);
+    else if (cg_streq_nocase(package, "OpenSSL"))
+        ok = set_protocol(ld, recipe);
     ldap_memfree(package);
     return ok;
 }
@@ -67,28 +84,21 @@ static bool set_verification(LDAP *ld)
            set_int(ld, LDAP_OPT_X_TLS_REQUIRE_SAN, LDAP_OPT_X_TLS_DEMAND);
 }
 
-/* libldap takes a file without any certificate, and then trusts nobody. */
-static bool holds_certificate(const char *path)
+static bool set_own_certificate(LDAP *ld, const struct recipe *recipe)
 {
-    FILE *f = fopen(path, "re");
-    X509 *cert = f ? PEM_read_X509(f, NULL, NULL, NULL) : NULL;
-    bool ok = cert != NULL;
-
-    X509_free(cert);
-    if (f)
-        fclose(f);
-    ERR_clear_error();
-    return ok;
+    return !recipe->cert_file[0] ||
+           (ldap_set_option(ld, LDAP_OPT_X_TLS_CERTFILE, recipe->cert_file) == LDAP_OPT_SUCCESS &&
+            ldap_set_option(ld, LDAP_OPT_X_TLS_KEYFILE, recipe->key_file) == LDAP_OPT_SUCCESS);
 }
 
 /* NEWCTX comes last, and its result counts: after a failure the handle would silently use the global context. */
-static void *build(const char *ca_file, int min_version)
+static void *build(const struct recipe *recipe)
 {
     LDAP *ld = NULL;
     void *ctx = NULL;
-    bool ok = ldap_initialize(&ld, NULL) == LDAP_SUCCESS && set_min_version(ld, min_version) && set_verification(ld) &&
-              ldap_set_option(ld, LDAP_OPT_X_TLS_CACERTFILE, ca_file) == LDAP_OPT_SUCCESS &&
-              set_int(ld, LDAP_OPT_X_TLS_NEWCTX, 0) &&
+    bool ok = ldap_initialize(&ld, NULL) == LDAP_SUCCESS && set_versions(ld, recipe) && set_verification(ld) &&
+              ldap_set_option(ld, LDAP_OPT_X_TLS_CACERTFILE, recipe->ca_file) == LDAP_OPT_SUCCESS &&
+              set_own_certificate(ld, recipe) && set_int(ld, LDAP_OPT_X_TLS_NEWCTX, 0) &&
               ldap_get_option(ld, LDAP_OPT_X_TLS_CTX, &ctx) == LDAP_OPT_SUCCESS;
 
     if (ld)
@@ -102,32 +112,44 @@ static bool same_file(const struct stat *a, const struct stat *b)
            a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
-static struct context *find(const char *ca_file, const struct stat *file, int min_version)
+static bool same(const struct recipe *a, const struct recipe *b)
 {
-    for (struct context *c = contexts; c; c = c->next)
-        if (c->min_version == min_version && cg_streq(c->ca_file, ca_file) && same_file(&c->file, file))
-            return c;
-    return NULL;
+    return a->min_version == b->min_version && cg_streq(a->ca_file, b->ca_file) &&
+           cg_streq(a->cert_file, b->cert_file) && cg_streq(a->key_file, b->key_file) &&
+           cg_streq(a->ciphers, b->ciphers) && same_file(&a->ca, &b->ca) && same_file(&a->cert, &b->cert) &&
+           same_file(&a->key, &b->key);
 }
 
-static struct context *find_or_build(const char *ca_file, const struct stat *file, int min_version)
+static struct context *keep(const struct recipe *recipe, void *ctx)
 {
-    struct context *c = find(ca_file, file, min_version);
-    void *ctx;
+    struct context *c = cg_calloc(1, sizeof(*c));
 
-    if (c)
-        return c;
-    ctx = holds_certificate(ca_file) ? build(ca_file, min_version) : NULL;
-    if (!ctx)
-        return NULL;
-    c = cg_calloc(1, sizeof(*c));
-    c->ca_file = cg_strdup(ca_file);
-    c->file = *file;
-    c->min_version = min_version;
+    c->recipe = *recipe;
+    c->recipe.ca_file = cg_strdup(recipe->ca_file);
+    c->recipe.cert_file = cg_strdup(recipe->cert_file);
+    c->recipe.key_file = cg_strdup(recipe->key_file);
+    c->recipe.ciphers = cg_strdup(recipe->ciphers);
     c->ctx = ctx;
     c->next = contexts;
     contexts = c;
     return c;
+}
+
+/* NULL when libldap does not take it. */
+static void *find_or_build(const struct recipe *recipe)
+{
+    struct context *c;
+    void *ctx;
+
+    pthread_mutex_lock(&contexts_lock);
+    for (c = contexts; c && !same(&c->recipe, recipe); c = c->next)
+        ;
+    if (!c) {
+        ctx = build(recipe);
+        c = ctx ? keep(recipe, ctx) : NULL;
+    }
+    pthread_mutex_unlock(&contexts_lock);
+    return c ? c->ctx : NULL;
 }
 
 static const char *system_bundle(void)
@@ -138,28 +160,70 @@ static const char *system_bundle(void)
     return NULL;
 }
 
-enum cg_err cg_ldap_tls_context(const char *ca_file, int min_version, void **ctx_out, const char **ca_file_out,
+static enum cg_err look_at(const char *key, const char *path, struct stat *file_out, struct cg_error *err)
+{
+    if (path[0] && (stat(path, file_out) != 0 || access(path, R_OK) != 0))
+        return cg_error_set(err, CG_ERR_INVALID, "ldap.%s: \"%s\" cannot be read", key, path);
+    return CG_OK;
+}
+
+static enum cg_err check_files(struct recipe *recipe, struct cg_error *err)
+{
+    enum cg_err rc = look_at("tls_ca_file", recipe->ca_file, &recipe->ca, err);
+
+    if (rc == CG_OK)
+        rc = look_at("tls_cert_file", recipe->cert_file, &recipe->cert, err);
+    if (rc == CG_OK)
+        rc = look_at("tls_key_file", recipe->key_file, &recipe->key, err);
+    /* libldap takes a file without any certificate, and then trusts nobody. */
+    if (rc == CG_OK && !cg_ldap_tls_holds_certificate(recipe->ca_file))
+        rc = cg_error_set(err, CG_ERR_INVALID, "ldap.tls_ca_file: \"%s\" holds no certificate in PEM form",
+                          recipe->ca_file);
+    if (rc == CG_OK && recipe->cert_file[0])
+        rc = cg_ldap_tls_check_pair(recipe->cert_file, recipe->key_file, err);
+    return rc;
+}
+
+/* The files are good, so it is the ciphers; or, without any, the library. */
+static enum cg_err not_taken(const struct recipe *recipe, struct cg_error *err)
+{
+    if (recipe->ciphers[0])
+        return cg_error_set(err, CG_ERR_INVALID,
+                            "ldap.tls_ciphers: \"%s\" is not what the TLS library of this libldap understands",
+                            recipe->ciphers);
+    return cg_error_set(err, CG_ERR_INVALID,
+                        "ldap.tls_min_version cannot be kept by this libldap, or it takes none of ldap.tls_ca_file "
+                        "\"%s\" and ldap.tls_cert_file \"%s\"",
+                        recipe->ca_file, recipe->cert_file);
+}
+
+static const char *text_of(const char *setting)
+{
+    return setting ? setting : "";
+}
+
+enum cg_err cg_ldap_tls_context(const struct cg_conf_ldap *conf, void **ctx_out, const char **ca_file_out,
                                 struct cg_error *err)
 {
-    const char *path = ca_file && ca_file[0] ? ca_file : system_bundle();
-    struct context *c;
-    struct stat file;
+    struct recipe recipe = {.ca_file = text_of(conf->tls_ca_file)[0] ? conf->tls_ca_file : system_bundle(),
+                            .cert_file = text_of(conf->tls_cert_file),
+                            .key_file = text_of(conf->tls_key_file),
+                            .ciphers = text_of(conf->tls_ciphers),
+                            .min_version = conf->tls_min_version};
+    enum cg_err rc;
+    void *ctx;
 
-    if (!path)
+    if (!recipe.ca_file)
         return cg_error_set(err, CG_ERR_INVALID,
                             "ldap.tls_ca_file: not set, and this system has no bundle of CA certificates");
-    if (stat(path, &file) != 0 || access(path, R_OK) != 0)
-        return cg_error_set(err, CG_ERR_INVALID, "ldap.tls_ca_file: \"%s\" cannot be read", path);
-    pthread_mutex_lock(&contexts_lock);
-    c = find_or_build(path, &file, min_version);
-    pthread_mutex_unlock(&contexts_lock);
-    if (!c)
-        return cg_error_set(err, CG_ERR_INVALID,
-                            "ldap.tls_ca_file: \"%s\" holds no usable CA certificate in PEM form, or "
-                            "ldap.tls_min_version cannot be kept by this libldap",
-                            path);
-    *ctx_out = c->ctx;
-    *ca_file_out = path;
+    rc = check_files(&recipe, err);
+    if (rc != CG_OK)
+        return rc;
+    ctx = find_or_build(&recipe);
+    if (!ctx)
+        return not_taken(&recipe, err);
+    *ctx_out = ctx;
+    *ca_file_out = recipe.ca_file;
     return CG_OK;
 }
 

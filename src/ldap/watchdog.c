@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 #include "ldap/watchdog.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -101,38 +99,11 @@ void cg_ldap_watchdog_free(struct cg_ldap_watchdog **dog_ptr)
     *dog_ptr = NULL;
 }
 
-/* libldap has a socket, connected or (asynchronously) about to be. A later address replaces an earlier one. */
-static int on_connect(LDAP *ld, Sockbuf *sb, LDAPURLDesc *server, struct sockaddr *address, struct ldap_conncb *cb)
-{
-    struct cg_ldap_guard *guard = cb->lc_arg;
-    ber_socket_t fd = -1;
-    int copy;
-
-    (void)ld, (void)server, (void)address;
-    if (ber_sockbuf_ctrl(sb, LBER_SB_OPT_GET_FD, &fd) != 1)
-        return 0;
-    copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    pthread_mutex_lock(&guard->dog->lock);
-    if (guard->fd >= 0)
-        close(guard->fd);
-    guard->fd = copy;
-    if (guard->fired && copy >= 0)
-        shutdown(copy, SHUT_RDWR);
-    pthread_mutex_unlock(&guard->dog->lock);
-    return 0;
-}
-
-static void on_close(LDAP *ld, Sockbuf *sb, struct ldap_conncb *cb)
-{
-    (void)ld, (void)sb, (void)cb; /* our duplicate is closed with the guard */
-}
-
-bool cg_ldap_guard_add(struct cg_ldap_guard *guard, struct cg_ldap_watchdog *dog, LDAP *ld)
+bool cg_ldap_guard_add(struct cg_ldap_guard *guard, struct cg_ldap_watchdog *dog, int fd)
 {
     memset(guard, 0, sizeof(*guard));
     guard->dog = dog;
-    guard->fd = -1;
-    guard->callbacks = (struct ldap_conncb){.lc_add = on_connect, .lc_del = on_close, .lc_arg = guard};
+    guard->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     pthread_mutex_lock(&dog->lock);
     guard->next = dog->guards;
     guard->at = &dog->guards;
@@ -140,7 +111,7 @@ bool cg_ldap_guard_add(struct cg_ldap_guard *guard, struct cg_ldap_watchdog *dog
         guard->next->at = &guard->next;
     dog->guards = guard;
     pthread_mutex_unlock(&dog->lock);
-    return ldap_set_option(ld, LDAP_OPT_CONNECT_CB, &guard->callbacks) == LDAP_OPT_SUCCESS;
+    return guard->fd >= 0;
 }
 
 void cg_ldap_guard_remove(struct cg_ldap_guard *guard)
@@ -175,27 +146,4 @@ void cg_ldap_guard_cut(struct cg_ldap_guard *guard)
     if (guard->fd >= 0)
         shutdown(guard->fd, SHUT_RDWR);
     pthread_mutex_unlock(&guard->dog->lock);
-}
-
-bool cg_ldap_guard_connected(struct cg_ldap_guard *guard, int64_t deadline_ms)
-{
-    struct pollfd p = {.events = POLLOUT};
-    int error = 0;
-    socklen_t size = sizeof(error);
-
-    pthread_mutex_lock(&guard->dog->lock);
-    p.fd = guard->fd; /* only this connection's owner replaces it */
-    pthread_mutex_unlock(&guard->dog->lock);
-    if (p.fd < 0)
-        return false;
-    for (;;) {
-        int64_t left = deadline_ms - cg_clock_mono_ms();
-        int n = poll(&p, 1, left > 0 ? (int)left : 0);
-
-        if (n > 0)
-            break;
-        if (n == 0 || errno != EINTR)
-            return false;
-    }
-    return getsockopt(p.fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error == 0 && !(p.revents & POLLHUP);
 }

@@ -14,7 +14,6 @@
 #ifndef CG_LDAP_WATCHDOG_H
 #define CG_LDAP_WATCHDOG_H
 
-#include <ldap.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,11 +22,10 @@ struct cg_ldap_watchdog;
 
 /* Lives inside a connection; its address must not change while added. */
 struct cg_ldap_guard {
-    struct ldap_conncb callbacks;
     struct cg_ldap_watchdog *dog;
     struct cg_ldap_guard *next;
     struct cg_ldap_guard **at;
-    int fd;              /* our duplicate, -1: not connected */
+    int fd;              /* our duplicate */
     int64_t deadline_ms; /* monotonic, 0: not armed */
     atomic_bool fired;
 };
@@ -37,15 +35,13 @@ struct cg_ldap_watchdog *cg_ldap_watchdog_new(void);
 /* All guards must have been removed. */
 void cg_ldap_watchdog_free(struct cg_ldap_watchdog **dog);
 
-/* Hooks a handle, before it connects. False when libldap refuses the hook. */
-bool cg_ldap_guard_add(struct cg_ldap_guard *guard, struct cg_ldap_watchdog *dog, LDAP *ld);
-/* After the handle was freed. */
+/* Watches a socket. False when there is no descriptor left; it is to be removed all the same. */
+bool cg_ldap_guard_add(struct cg_ldap_guard *guard, struct cg_ldap_watchdog *dog, int fd);
+/* After the socket's owner has closed it. */
 void cg_ldap_guard_remove(struct cg_ldap_guard *guard);
 void cg_ldap_guard_arm(struct cg_ldap_guard *guard, int64_t deadline_ms);
 void cg_ldap_guard_disarm(struct cg_ldap_guard *guard);
 /* Shuts the socket down now. */
 void cg_ldap_guard_cut(struct cg_ldap_guard *guard);
-/* Waits until the socket is connected. False when it is not by then, or failed. */
-bool cg_ldap_guard_connected(struct cg_ldap_guard *guard, int64_t deadline_ms);
 
 #endif

@@ -8,12 +8,14 @@
 # Settings: CERT=good|badname|expired|untrusted|cnonly   the server's certificate (good)
 #           SIZELIMIT=N                                  entries a search may return (500)
 #           LDAP_PORT=N LDAPS_PORT=N                     ports (free ones)
-#           TLS=11|12                                    the only TLS version (GnuTLS builds of slapd)
+#           TLS=11|12                                    the only TLS version
+#           ANONYMOUS=read                               anonymous searches find people and groups (auth)
 #           SEED=no                                      leaves the directory empty
 #           LOCKOUT=N                                    wrong passwords until the account locks for ever (3)
 #           MEMBEROF=memberof|dynlist                      who computes memberOf: direct groups (memberof), or nested and
 #                                                        dynamic ones too (dynlist)
 #           MODULES=no                                   (internal) for servers with everything built in
+# DIR/pki has client certificates too: client (the service account), stranger (nobody's), foreign (of another CA).
 # Result: DIR/env, lines KEY='value': LDAP_PID LDAP_URL LDAPS_URL LDAPI_URL LDAP_CA LDAP_BASE LDAP_LOG
 #         LDAP_SERVICE_DN LDAP_SERVICE_PASSWORD_FILE LDAP_ADMIN_DN LDAP_ADMIN_PASSWORD
 # Exit code 77: slapd is not installed.
@@ -96,6 +98,44 @@ make_pki()
         ;;
     *) die "CERT=$CERT is not known" ;;
     esac
+    make_client_certs
+}
+
+make_client_certs()
+{
+    ca=$pki/ca
+    make_cert client '/O=gateway/CN=cargo-gw' 'extendedKeyUsage=clientAuth'
+    make_cert stranger '/O=gateway/CN=stranger' 'extendedKeyUsage=clientAuth'
+    ca=$pki/foreignca
+    make_ca "$ca" 'some foreign CA'
+    make_cert foreign '/O=gateway/CN=cargo-gw' 'extendedKeyUsage=clientAuth'
+    chmod 600 "$pki"/*.key
+}
+
+# Is this slapd built on OpenSSL? Otherwise on GnuTLS.
+on_openssl()
+{
+    ldd "$(command -v slapd)" 2>/dev/null | grep -q libssl
+}
+
+# slapd has no setting for the newest version: OpenSSL's own configuration has
+only_tls_version()
+{
+    if ! on_openssl; then
+        echo "TLSCipherSuite NORMAL:-VERS-ALL:+VERS-TLS1.${TLS#1}"
+        return
+    fi
+    cat >"$dir/openssl.cnf" <<CNF
+openssl_conf = init
+[init]
+ssl_conf = ssl
+[ssl]
+system_default = only
+[only]
+MinProtocol = TLSv1.${TLS#1}
+MaxProtocol = TLSv1.${TLS#1}
+CipherString = DEFAULT:@SECLEVEL=0
+CNF
 }
 
 # A memberOf that is computed is nothing to keep in order
@@ -132,10 +172,12 @@ write_config()
         echo "TLSCACertificateFile $dir/pki/ca.pem"
         echo "TLSCertificateFile $dir/pki/$CERT.pem"
         echo "TLSCertificateKeyFile $dir/pki/$CERT.key"
-        [ -z "$TLS" ] || echo "TLSCipherSuite NORMAL:-VERS-ALL:+VERS-TLS1.${TLS#1}"
+        echo 'TLSVerifyClient allow'
+        [ -z "$TLS" ] || only_tls_version
         echo "sizelimit $SIZELIMIT"
         cat <<CONF
-authz-regexp "^gidNumber=0[+]uidNumber=0,cn=peercred,cn=external,cn=auth$" "$admin"
+authz-regexp "^gidNumber=$(id -g)[+]uidNumber=$(id -u),cn=peercred,cn=external,cn=auth$" "$admin"
+authz-regexp "^cn=cargo-gw,o=gateway$" "cn=gateway,ou=services,$base"
 database mdb
 suffix $base
 rootdn $admin
@@ -159,7 +201,7 @@ access to attrs=mail,description
 access to *
     by dn.exact="cn=gateway,ou=services,$base" read
     by self read
-    by anonymous auth
+    by anonymous $ANONYMOUS
     by * none
 CONF
     } >"$dir/slapd.conf"
@@ -174,6 +216,7 @@ launch()
         ldapi="ldapi://$(printf '%s' "$dir/ldapi" | sed 's|/|%2F|g')"
         urls="$urls $ldapi"
     fi
+    [ ! -f "$dir/openssl.cnf" ] || export OPENSSL_CONF="$dir/openssl.cnf"
     slapd -d stats -f "$dir/slapd.conf" -h "$urls" </dev/null >>"$dir/log" 2>&1 &
     pid=$!
     tries=0
@@ -283,10 +326,10 @@ stop()
 what=$1
 dir=$2
 shift 2
-CERT=good SIZELIMIT=500 LDAP_PORT= LDAPS_PORT= SEED=yes LOCKOUT=3 MODULES=yes TLS= MEMBEROF=memberof
+CERT=good SIZELIMIT=500 LDAP_PORT= LDAPS_PORT= SEED=yes LOCKOUT=3 MODULES=yes TLS= ANONYMOUS=auth MEMBEROF=memberof
 for word in "$@"; do
     case $word in
-    CERT=* | SIZELIMIT=* | LDAP_PORT=* | LDAPS_PORT=* | SEED=* | LOCKOUT=* | MODULES=* | TLS=* | MEMBEROF=*)
+    CERT=* | SIZELIMIT=* | LDAP_PORT=* | LDAPS_PORT=* | SEED=* | LOCKOUT=* | MODULES=* | TLS=* | ANONYMOUS=* | MEMBEROF=*)
         value=${word#*=}
         case $value in
         *[!A-Za-z0-9]*) die "$word: letters and digits only" ;;

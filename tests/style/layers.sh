@@ -44,6 +44,8 @@ only() { # header, folders that may include it
     done
 }
 only 'ldap\.h' 'ldap/'
+only 'pcre2\.h' 'ldap/'
+only 'openldap\.h' 'ldap/'
 only 'lber\.h' 'ldap/'
 only 'microhttpd\.h' 'http/http1/'
 only 'curl/' 'crategatectl/base_url'

@@ -12,10 +12,12 @@
 
 #include "base/mem.h"
 #include "crategate/err.h"
+#include "peer_tls.h"
 
 struct session {
     struct peer *peer;
     Sockbuf *sb;
+    struct peer_link link;
     bool over;
     bool mute;
 };
@@ -54,13 +56,19 @@ static void answer_bind(struct session *s, ber_int_t id, BerElement *request)
     ber_scanf(request, "{is", &version, dn, &len);
     if (strncmp(dn, "cn=gateway", 10) == 0) {
         ber_free(ber, 1);
+        p->service_binds++;
+        if (p->silence == PEER_SILENT_AT_SERVICE) {
+            s->mute = true;
+            return;
+        }
         send_result(s, id, LDAP_RES_BIND, LDAP_SUCCESS, NULL);
         return;
     }
     p->user_binds++;
-    if (p->hang_up_on_user) {
+    if (p->hang_up_on_user || p->silence == PEER_SILENT_AT_USER) {
         ber_free(ber, 1);
-        s->over = true;
+        s->over = p->hang_up_on_user;
+        s->mute = !s->over;
         return;
     }
     ber_printf(ber, "{it{ess}", id, LDAP_RES_BIND, p->user_result, "", p->diagnostic ? p->diagnostic : "");
@@ -90,6 +98,11 @@ static void answer_search(struct session *s, ber_int_t id, BerElement *request)
         p->search(p->search_cls, s->sb, id, request);
         return;
     }
+    if (p->silence == PEER_SILENT_IN_ANSWER)
+        peer_link_write(&s->link, "\x30\x40\x02", 3);
+    s->mute = p->silence == PEER_SILENT_AT_SEARCH || p->silence == PEER_SILENT_IN_ANSWER;
+    if (s->mute)
+        return;
     ber_scanf(request, "{s", base, &len);
     if (strncmp(base, "ou=people", 9) == 0 || strncmp(base, "uid=", 4) == 0) {
         for (unsigned i = 0; i < (p->people ? p->people : 1); i++) {
@@ -118,6 +131,7 @@ static void answer_extended(struct session *s, ber_int_t id, BerElement *request
     if (strcmp(oid, LDAP_EXOP_START_TLS) == 0) {
         send_result(s, id, LDAP_RES_EXTENDED, p->silent_after_tls ? LDAP_SUCCESS : p->start_tls_result, NULL);
         s->mute = p->silent_after_tls;
+        s->over = !s->mute && p->start_tls_result == LDAP_SUCCESS && !peer_link_secure(&s->link, p->pki);
         return;
     }
     ber = new_ber();
@@ -180,7 +194,8 @@ static void *serve(void *cls)
     struct client *client = cls;
     struct session s = {.peer = client->peer, .sb = ber_sockbuf_alloc()};
 
-    ber_sockbuf_add_io(s.sb, &ber_sockbuf_io_tcp, LBER_SBIOD_LEVEL_PROVIDER, &client->fd);
+    peer_link_open(&s.link, s.sb, client->fd);
+    s.over = s.peer->is_ldaps && !peer_link_secure(&s.link, s.peer->pki);
     while (!s.over && !s.mute && !s.peer->silent && wait_for(s.peer, client->fd)) {
         BerElement *request = new_ber();
         ber_len_t len;
@@ -194,6 +209,7 @@ static void *serve(void *cls)
     if (!s.over)
         drain(s.peer, client->fd); /* hears everything, says nothing */
     ber_sockbuf_free(s.sb);
+    peer_link_close(&s.link);
     free(client);
     return NULL;
 }
@@ -222,10 +238,13 @@ static void *accept_all(void *cls)
 
 void peer_start(struct peer *peer)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(peer->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof(address);
+    int on = 1;
 
     peer->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    setsockopt(peer->listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     CG_ASSERT(bind(peer->listener, (struct sockaddr *)&address, sizeof(address)) == 0);
     CG_ASSERT(listen(peer->listener, 16) == 0);
     CG_ASSERT(getsockname(peer->listener, (struct sockaddr *)&address, &size) == 0);

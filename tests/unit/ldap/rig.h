@@ -41,6 +41,8 @@ struct rig_conf {
     char *groups[2];
 };
 void rig_conf(struct rig_conf *rc, const struct rig *rig, const char *uri, const char *uri2);
+/* Replaces one of its texts. */
+void rig_set(char **setting, const char *text);
 void rig_conf_free(struct rig_conf *rc);
 /* The driver with these settings; asserts that they are good. */
 struct cg_directory *rig_directory(struct rig_conf *rc);

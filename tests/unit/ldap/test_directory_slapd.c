@@ -682,6 +682,37 @@ static void old_and_idle_connections_are_replaced(void **state)
     assert_int_equal(cg_metric_get(CG_METRIC_DIRECTORY_SERVICE_BINDS), before);
 }
 
+static void connection_past_its_lifetime_is_replaced_though_it_is_in_use(void **state)
+{
+    int64_t before;
+
+    (void)state;
+    conf.conf.ldap.pool_max_lifetime = 100;
+    reopen();
+    assert_int_equal(dir->ops->ping(dir, NULL), CG_OK);
+    before = cg_metric_get(CG_METRIC_DIRECTORY_SERVICE_BINDS);
+    for (int i = 0; i < 6; i++) {
+        usleep(20000);
+        assert_int_equal(dir->ops->ping(dir, NULL), CG_OK);
+    }
+    assert_in_range(cg_metric_get(CG_METRIC_DIRECTORY_SERVICE_BINDS) - before, 1, 2);
+}
+
+static void lifetimes_differ_by_up_to_a_tenth(void **state)
+{
+    int64_t least = INT64_MAX, most = 0;
+
+    (void)state;
+    for (int i = 0; i < 1000; i++) {
+        int64_t time = cg_ldap_pool_jittered(900000);
+
+        least = time < least ? time : least;
+        most = time > most ? time : most;
+    }
+    assert_in_range(least, 810000, 819000);
+    assert_in_range(most, 891000, 900000);
+}
+
 static void remember(void *cls, int ok, const char *step, const char *text)
 {
     cg_buf_addf(cls, "%s %s: %s\n", ok ? "ok" : "FAIL", step, text);
@@ -816,6 +847,8 @@ int main(void)
         T(start_tls_and_local_socket_work),
         T(many_threads_share_a_small_pool),
         T(old_and_idle_connections_are_replaced),
+        T(connection_past_its_lifetime_is_replaced_though_it_is_in_use),
+        T(lifetimes_differ_by_up_to_a_tenth),
         T(diagnosis_tells_every_step),
         T(diagnosis_says_what_is_wrong),
         T(bad_settings_are_refused_by_name),

@@ -5,9 +5,11 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <ldap.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/conf.h"
 #include "ldap/escape.h"
 
 static void expect_filled(const char *pattern, const char *username, const char *dn, const char *expected)
@@ -208,9 +210,83 @@ static void value_of_the_first_rdn_is_recognised(void **state)
     assert_false(cg_ldap_dn_names("not a dn", "uid", "multi"));
 }
 
+/* Whatever is put into a DN comes out again as one value, and nothing else changes. */
+static void dn_values_come_back_whole_pitfall_4(void **state)
+{
+    static const char *const VALUES[] = {"alice",
+                                         " x ",
+                                         "#x",
+                                         "a#b",
+                                         "a=b",
+                                         "a,b+c;d",
+                                         "\"<>\\",
+                                         "\\2C",
+                                         " ",
+                                         "  ",
+                                         "\xc3\xbc",
+                                         "a\x01"
+                                         "b"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(VALUES) / sizeof(VALUES[0]); i++) {
+        LDAPDN parsed = NULL;
+        struct cg_buf dn;
+
+        cg_buf_init(&dn, 1000);
+        cg_ldap_escape_fill_dn(&dn, "uid={username},ou=x", VALUES[i]);
+        assert_int_equal(ldap_str2dn(cg_buf_str(&dn), &parsed, LDAP_DN_FORMAT_LDAPV3), LDAP_SUCCESS);
+        assert_int_equal(parsed[0][0]->la_value.bv_len, strlen(VALUES[i]));
+        assert_memory_equal(parsed[0][0]->la_value.bv_val, VALUES[i], strlen(VALUES[i]));
+        assert_null(parsed[0][1]);
+        assert_non_null(parsed[1]);
+        assert_null(parsed[2]);
+        ldap_dnfree(parsed);
+        cg_buf_free(&dn);
+    }
+}
+
+/* Active Directory wants '=' and every '#' escaped too. */
+static void dn_values_are_escaped_for_every_server(void **state)
+{
+    struct cg_buf out;
+
+    (void)state;
+    cg_buf_init(&out, 1000);
+    cg_ldap_escape_dn_value(&out, "a=b#c,d e");
+    assert_string_equal(cg_buf_str(&out), "a\\3Db\\23c\\2Cd e");
+    cg_buf_free(&out);
+}
+
+static void name_with_a_placeholder_in_it_is_not_expanded_again(void **state)
+{
+    struct cg_buf out;
+
+    (void)state;
+    cg_buf_init(&out, 1000);
+    cg_ldap_escape_fill_dn(&out, "cn={username},ou={username}", "{username}");
+    assert_string_equal(cg_buf_str(&out), "cn={username},ou={username}");
+    cg_buf_free(&out);
+}
+
+static void dn_below_a_base_is_told_from_one_that_only_ends_like_it(void **state)
+{
+    char *bases[] = {(char *)"ou=A, dc=b", NULL};
+
+    (void)state;
+    assert_true(cg_ldap_dn_within("uid=x,ou=a,dc=b", bases, CG_SCOPE_SUB));
+    assert_true(cg_ldap_dn_within("ou=a,dc=b", bases, CG_SCOPE_SUB));
+    assert_false(cg_ldap_dn_within("uid=x,ou=aa,dc=b", bases, CG_SCOPE_SUB));
+    assert_false(cg_ldap_dn_within("uid=x\\2Cou=a,dc=b", bases, CG_SCOPE_SUB));
+    assert_false(cg_ldap_dn_within("dc=b", bases, CG_SCOPE_SUB));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(dn_values_come_back_whole_pitfall_4),
+        cmocka_unit_test(dn_values_are_escaped_for_every_server),
+        cmocka_unit_test(name_with_a_placeholder_in_it_is_not_expanded_again),
+        cmocka_unit_test(dn_below_a_base_is_told_from_one_that_only_ends_like_it),
         cmocka_unit_test(filter_injection_is_escaped_pitfall_3),
         cmocka_unit_test(value_with_a_placeholder_is_not_expanded_again_pitfall_3),
         cmocka_unit_test(empty_value_is_empty_and_not_null_pitfall_3),
