@@ -4,13 +4,13 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "crategate/version.h"
 #include "crategatectl/ctl.h"
 #include "ldap/ldap_directory.h"
+#include "base/proc.h"
 #include "log/log.h"
 
 #define DEFAULT_CONF CG_SYSCONFDIR "/crategate/crategate.toml"
@@ -22,12 +22,13 @@ static const struct cg_ctl_command commands[] = {
     {"token", "token list | create | revoke", "tokens, those of services included", true, cg_ctl_token},
     {"namespace", "namespace list", "what is configured and what is on disk", true, cg_ctl_namespace},
     {"crate", "crate delete NAMESPACE NAME[@VERSION] --yes", "removes what must not exist", true, cg_ctl_crate},
+    {"audit", "audit verify [FILE...]", "was a line of the audit trail changed, removed or inserted?", true, cg_ctl_audit},
     {"verify", "verify [--repair] [NAMESPACE]", "crates, index and database against each other", true, cg_ctl_verify},
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
 /* In the contract, not in this version. */
-static const char *const later[] = {"import", "backup", "restore", "audit"};
+static const char *const later[] = {"import", "backup", "restore"};
 
 static void print_usage(FILE *to)
 {
@@ -81,7 +82,7 @@ static int dispatch(struct cg_ctl *ctl, int argc, char **argv)
 static void prepare(struct cg_ctl *ctl)
 {
     umask(027);
-    prctl(PR_SET_DUMPABLE, 0);
+    cg_proc_keep_secrets();
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file over its limit is an error of the write, not our end */
     cg_ldap_library_init();
