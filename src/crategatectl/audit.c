@@ -61,7 +61,7 @@ static void print_range(const struct cg_audit_verify *v)
     else
         puts("no records");
     if (v->records && v->first > 1)
-        printf("begins at record %" PRIu64 "; what was before was not given\n", v->first);
+        printf("begins at record %" PRIu64 "; what is before was not given\n", v->first);
     if (v->records && !v->end_seen)
         printf("ends at record %" PRIu64 "; whether others came after it was not looked at\n", v->last);
 }

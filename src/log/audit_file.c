@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -151,6 +152,13 @@ int cg_audit_file_tail(const struct cg_audit_file *file, off_t size, struct cg_b
     return 0;
 }
 
+static bool over_limit(off_t size)
+{
+    struct rlimit limit;
+    return getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+           (rlim_t)size + RESERVE_BYTES > limit.rlim_cur;
+}
+
 int cg_audit_file_reserve(const struct cg_audit_file *file)
 {
     struct stat st;
@@ -159,6 +167,8 @@ int cg_audit_file_reserve(const struct cg_audit_file *file)
         return file->failed;
     if (fstat(file->fd, &st) < 0)
         return errno;
+    if (over_limit(st.st_size))
+        return EFBIG;
     /* Blocks behind the end, size unchanged: the coming record has them even when the disk fills up now. */
     if (fallocate(file->fd, FALLOC_FL_KEEP_SIZE, st.st_size, RESERVE_BYTES) == 0)
         return 0;

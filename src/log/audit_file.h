@@ -32,7 +32,7 @@ int cg_audit_file_sync(struct cg_audit_file *file);
 int cg_audit_file_state(const struct cg_audit_file *file, off_t *size_out, bool *linked_out);
 /* Appends its last bytes to `out`, at most as many as that may hold. */
 int cg_audit_file_tail(const struct cg_audit_file *file, off_t size, struct cg_buf *out);
-/* Did the last write succeed, and is there room for another? */
+/* Did the last write succeed, and is there room for another? What is no regular file only knows the first. */
 int cg_audit_file_reserve(const struct cg_audit_file *file);
 
 #endif
