@@ -265,7 +265,7 @@ file = "{self.audit_path}"
         run = subprocess.run([CTL, "-c", self.conf, *words], input=text, text=True, capture_output=True)
         assert not any(report in run.stderr for report in SANITIZER), run.stderr
         if "--password" in words:
-            leaks.secret((text or "").strip())
+            leaks.typed(words[1], (text or "").strip())
         made = words[:2] == ("token", "create")  # the one output that shows a token
         leaks.SECRETS.update(leaks.TOKEN.findall(run.stdout.encode()) if made else ())
         leaks.said(self.folder, "" if made else run.stdout, run.stderr)
@@ -370,7 +370,7 @@ class Env:
         wrong = [p for part in self.parts if isinstance(part, Gateway) for p in trail.check(CTL, part)]
         leaks.said(self.root, *WATCH.take())
         wrong += [f"{path} holds a secret: {which}" for path, which in leaks.find(self.root)]
-        for problem in wrong:
+        for problem in wrong[:20]:
             print(f"  {problem}")
         return not wrong
 
