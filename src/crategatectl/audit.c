@@ -56,8 +56,8 @@ static void print_range(const struct cg_audit_verify *v)
     if (v->torn)
         printf("%" PRIu64 " lines were cut short by a crash; no record is lost with them\n", v->torn);
     if (v->records)
-        printf("%" PRIu64 " records, numbers %" PRIu64 " to %" PRIu64 ", from %s to %s\n", v->records, v->first, v->last,
-               v->first_time, v->last_time);
+        printf("%" PRIu64 " records, numbers %" PRIu64 " to %" PRIu64 ", from %s to %s\n", v->records, v->first,
+               v->last, v->first_time, v->last_time);
     else
         puts("no records");
     if (v->records && v->first > 1)
@@ -71,7 +71,7 @@ static int conclude(const struct cg_audit_verify *v)
     clear_progress();
     print_range(v);
     if (v->findings)
-        printf("BROKEN: the trail is not what was written: %" PRIu64 " findings\n", v->findings);
+        printf("BROKEN: the trail is not what was written (findings: %" PRIu64 ")\n", v->findings);
     else if (interrupted)
         puts("interrupted: the rest was not looked at");
     else

@@ -17,7 +17,7 @@
 /* The fields between "outcome" and the seal, in their order: name in the record, member, what it means. */
 #define CG_AUDIT_FIELD_TABLE(TEXT, NUMBER)                                                                            \
     TEXT("request_id", request_id, "the request, as its X-Request-Id and the log name it")                            \
-    TEXT("actor", actor, "who did it: a user's or service's name, \"-\" for nobody known, or crategatectl and its user") \
+    TEXT("actor", actor, "who did it: a person's or service's name, \"-\" for nobody known, or crategatectl")        \
     TEXT("actor_id", actor_id, "the same as the directory's lasting id, which a rename does not change")              \
     NUMBER("token_id", token_id, "the token that was used, or that was made")                                         \
     TEXT("address", address, "the client's address, as the last trusted proxy saw it")                                \

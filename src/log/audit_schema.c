@@ -86,9 +86,11 @@ static void add_seal(struct cg_buf *out)
 
 static void add_members(struct cg_buf *out)
 {
-    static const char text[] = "\"type\": \"string\", \"maxLength\": 2048", number[] = "\"type\": \"integer\", \"minimum\": 1";
+    static const char text[] = "\"type\": \"string\", \"maxLength\": 2048";
+    static const char number[] = "\"type\": \"integer\", \"minimum\": 1";
     _Static_assert(CG_AUDIT_FIELD_MAX == 2048, "the maximum in the text above");
-    add_member(out, "time", "\"type\": \"string\", \"pattern\": \"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$\"",
+    add_member(out, "time",
+               "\"type\": \"string\", \"pattern\": \"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$\"",
                "when, UTC");
     add_events(out);
     add_outcomes(out);
@@ -115,8 +117,8 @@ static void add_needs(struct cg_buf *out)
     for (size_t i = 0; i < CG_AUDIT_COUNT; i++) {
         if (!always[i])
             continue;
-        cg_buf_addf(out, "%s\n    {\"if\": {\"properties\": {\"event\": {\"const\": \"%s\"}}}, \"then\": {\"required\": [",
-                    comma, events[i].name);
+        cg_buf_addf(out,
+                    "%s\n    {\"if\": {\"properties\": {\"event\": {\"const\": \"%s\"}}}, \"then\": {\"required\": [", comma, events[i].name);
         add_list(out, always[i]);
         cg_buf_addstr(out, "]}}");
         comma = ",";
@@ -127,8 +129,8 @@ void cg_audit_write_schema(struct cg_buf *out)
 {
     cg_buf_addstr(out, "{\n"
                        "  \"$schema\": \"https://json-schema.org/draft/2020-12/schema\",\n"
-                       "  \"$comment\": \"Generated from include/crategate/audit.h and src/log by src/log/gen_audit; do not "
-                       "edit.\",\n"
+                       "  \"$comment\": \"Generated from include/crategate/audit.h and src/log by src/log/gen_audit; do "
+                       "not edit.\",\n"
                        "  \"title\": \"A line of crategate's audit trail\",\n"
                        "  \"type\": \"object\",\n"
                        "  \"properties\": {\n");

@@ -33,7 +33,7 @@ struct cg_audit_trail {
     struct cg_buf line; /* being written */
 };
 
-/* path "": no trail. UNAVAILABLE, or INVALID for a key file that holds no key. Says in the log when the key was lost. */
+/* path "": no trail. UNAVAILABLE, or INVALID for a key file that holds no key. The log says when the key was lost. */
 enum cg_err cg_audit_trail_open(const char *path, const char *state_dir, struct cg_audit_trail *trail_out,
                                 struct cg_error *err) CG_CHECK;
 /* Flushes as well as it can and closes. */
@@ -41,7 +41,7 @@ void cg_audit_trail_close(struct cg_audit_trail *trail);
 /* `fresh` goes on where `trail` stands and takes its place; what was there is closed. */
 void cg_audit_trail_replace(struct cg_audit_trail *trail, struct cg_audit_trail *fresh);
 
-/* Until cg_audit_trail_end no other process adds records. A file that nobody's directory names any more is made anew. */
+/* Until cg_audit_trail_end no other process adds records. A file that was removed is made anew. */
 int cg_audit_trail_begin(struct cg_audit_trail *trail);
 /* Ends a record (audit_record.h) and writes it. A part that got out is taken back. */
 int cg_audit_trail_write(struct cg_audit_trail *trail, const char *record, size_t len);

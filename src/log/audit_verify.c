@@ -175,8 +175,8 @@ static void check_place(struct checker *c, const struct source *s)
         finding(c, "%s: line %" PRIu64 ": %s missing before it: removed, or in a file that was not given", path, number,
                 records);
     } else if (strcmp(s->seal.prev, c->link.mac) != 0) {
-        finding(c, "%s: line %" PRIu64 ": record %" PRIu64 " does not follow the one before it: two trails were mixed, or "
-                   "an older copy was put back and continued",
+        finding(c, "%s: line %" PRIu64 ": record %" PRIu64 " does not follow the one before it: two trails were mixed, "
+                   "or an older copy was put back and continued",
                 path, number, s->seal.link.seq);
     }
 }
