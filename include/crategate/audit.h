@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 /*
- * The audit trail: one JSON object a line, append only.
+ * The audit trail: one JSON object a line, append only, each line chained to
+ * the one before it by a keyed digest (docs/audit.md). The key and the chain's
+ * head are in state_dir; processes that share it (crategatectl beside the
+ * daemon) share one chain, over rotation and restarts.
  *
  * CG_AUDIT_TABLE names every event. An event that changes something ("change"
  * 1) is written and flushed before its caller goes on (write is synchronous);
@@ -38,6 +41,7 @@
     X(TEAM_VANISH, "team-vanish", 0, "a team's group is gone, and its namespace with it; its crates stay on disk") \
     X(CRATE_DELETE, "crate-delete", 1, "a crate or version was deleted by an administrator") \
     X(REPAIR, "repair", 1, "an administrator had derived data made anew and orphans removed")  \
+    X(TORN_LINE, "torn-line", 0, "the line before this record is only the beginning of one: a crash cut it short") \
     X(START, "start", 0, "the daemon started")                                \
     X(STOP, "stop", 0, "the daemon stopped")                                  \
     X(RELOAD, "reload", 0, "the configuration was reloaded, or could not be")
@@ -72,8 +76,10 @@ struct cg_audit_record {
 
 struct cg_audit;
 
-/* Opens (creates, 0640) the file; path "" means: no trail, everything succeeds. UNAVAILABLE when it cannot be opened. */
-enum cg_err cg_audit_open(const char *path, bool required, struct cg_audit **audit_out, struct cg_error *err) CG_CHECK;
+/* Opens (creates, 0640) the file, and in `state_dir`, which must be there, the chain's key and head; path "" means: no
+ * trail, everything succeeds. UNAVAILABLE when one cannot be opened, INVALID for a key file that holds no key. */
+enum cg_err cg_audit_open(const char *path, const char *state_dir, bool required, struct cg_audit **audit_out,
+                          struct cg_error *err) CG_CHECK;
 /* Flushes and closes; nulls the pointer. */
 void cg_audit_close(struct cg_audit **audit);
 /* Opens the same path again (after rotation), or another one (after a reload). On error the old file stays in use. */

@@ -140,7 +140,7 @@ enum cg_err cg_file_sync_dir(const char *path, struct cg_error *err)
     return rc;
 }
 
-static enum cg_err sync_parent(const char *path, struct cg_error *err)
+enum cg_err cg_file_sync_parent(const char *path, struct cg_error *err)
 {
     char *parent = parent_of(path);
     enum cg_err rc = cg_file_sync_dir(parent, err);
@@ -191,7 +191,7 @@ enum cg_err cg_file_replace(const char *path, const void *bytes, size_t len, mod
         unlink(temporary);
         goto out;
     }
-    rc = sync_parent(path, err);
+    rc = cg_file_sync_parent(path, err);
 out:
     free(temporary);
     return rc;
@@ -201,7 +201,7 @@ out:
 static enum cg_err make_dir(const char *path, mode_t mode, struct cg_error *err)
 {
     if (mkdir(path, mode) == 0)
-        return sync_parent(path, err);
+        return cg_file_sync_parent(path, err);
     if (errno == EEXIST)
         return CG_OK;
     return cg_file_error(err, errno, "create the directory", path);
@@ -235,5 +235,5 @@ enum cg_err cg_file_remove(const char *path, struct cg_error *err)
 {
     if (unlink(path) < 0)
         return cg_file_error(err, errno, "remove", path);
-    return sync_parent(path, err);
+    return cg_file_sync_parent(path, err);
 }

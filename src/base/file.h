@@ -32,6 +32,8 @@ enum cg_err cg_file_replace(const char *path, const void *bytes, size_t len, mod
 /* Creates the directory and its parents, each made durable in its parent. Existing is OK. */
 enum cg_err cg_file_mkdirs(const char *path, mode_t mode, struct cg_error *err) CG_CHECK;
 enum cg_err cg_file_sync_dir(const char *path, struct cg_error *err) CG_CHECK;
+/* The directory that `path` stands in. */
+enum cg_err cg_file_sync_parent(const char *path, struct cg_error *err) CG_CHECK;
 enum cg_err cg_file_sync_fd(int fd, const char *path, struct cg_error *err) CG_CHECK;
 /* Removes durably. ABSENT when it is not there. */
 enum cg_err cg_file_remove(const char *path, struct cg_error *err) CG_CHECK;

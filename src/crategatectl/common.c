@@ -70,7 +70,7 @@ enum cg_err cg_ctl_enter_state(const struct cg_conf *conf, struct cg_error *err)
 
 enum cg_err cg_ctl_audit_begin(const struct cg_ctl *ctl, struct cg_audit **audit_out, struct cg_error *err)
 {
-    enum cg_err rc = cg_audit_open(ctl->conf->audit_file, ctl->conf->audit_required, audit_out, err);
+    enum cg_err rc = cg_audit_open(ctl->conf->audit_file, ctl->conf->state_dir, ctl->conf->audit_required, audit_out, err);
 
     if (rc == CG_OK)
         rc = cg_audit_reserve(*audit_out, err);

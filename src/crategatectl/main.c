@@ -4,13 +4,13 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "crategate/version.h"
 #include "crategatectl/ctl.h"
 #include "ldap/ldap_directory.h"
+#include "base/proc.h"
 #include "log/log.h"
 
 #define DEFAULT_CONF CG_SYSCONFDIR "/crategate/crategate.toml"
@@ -24,12 +24,13 @@ static const struct cg_ctl_command commands[] = {
     {"namespace", "namespace list | adopt NAME ...", "what there is, and whose; a name to another group", true,
      cg_ctl_namespace},
     {"crate", "crate delete NAMESPACE NAME[@VERSION] --yes", "removes what must not exist", true, cg_ctl_crate},
+    {"audit", "audit verify [FILE...]", "was a line of the audit trail changed, removed or inserted?", true, cg_ctl_audit},
     {"verify", "verify [--repair] [NAMESPACE]", "crates, index and database against each other", true, cg_ctl_verify},
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
 /* In the contract, not in this version. */
-static const char *const later[] = {"import", "backup", "restore", "audit"};
+static const char *const later[] = {"import", "backup", "restore"};
 
 static void print_usage(FILE *to)
 {
@@ -85,7 +86,7 @@ static int dispatch(struct cg_ctl *ctl, int argc, char **argv)
 static void prepare(struct cg_ctl *ctl)
 {
     umask(027);
-    prctl(PR_SET_DUMPABLE, 0);
+    cg_proc_keep_secrets();
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file over its limit is an error of the write, not our end */
     cg_ldap_library_init();

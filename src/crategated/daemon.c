@@ -121,7 +121,7 @@ static enum cg_err start_audit(struct cg_daemon *d, struct cg_error *err)
     }
     free(dir);
     if (rc == CG_OK)
-        rc = cg_audit_open(d->conf->audit_file, d->conf->audit_required, &d->gw.audit, err);
+        rc = cg_audit_open(d->conf->audit_file, d->conf->state_dir, d->conf->audit_required, &d->gw.audit, err);
     if (rc == CG_OK)
         cg_audit_write(d->gw.audit, &(struct cg_audit_record){.event = CG_AUDIT_START, .detail = CG_VERSION}, NULL);
     return rc;

@@ -4,9 +4,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 
+#include "base/proc.h"
 #include "crategate/version.h"
 #include "crategated/daemon.h"
 #include "crategated/wiring.h"
@@ -91,7 +91,7 @@ static int run(const char *file)
 static void harden(void)
 {
     umask(027);
-    prctl(PR_SET_DUMPABLE, 0);
+    cg_proc_keep_secrets();
     cg_ldap_library_init();
 }
 

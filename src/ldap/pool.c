@@ -9,7 +9,6 @@
 #include "base/mem.h"
 #include "crategate/clock.h"
 #include "ldap/result.h"
-#include "log/metrics.h"
 
 /* A pooled connection. */
 struct handle {
@@ -216,7 +215,6 @@ static enum cg_err try_search(struct cg_ldap_pool *pool, const struct cg_ldap_se
     *again_out = false;
     if (rc != CG_OK)
         return rc;
-    cg_metric_add(CG_METRIC_DIRECTORY_SEARCHES, 1);
     rc = cg_ldap_conn_search(h->conn, search, deadline, &found, err);
     if (rc == CG_ERR_UNAVAILABLE && cg_ldap_conn_broken(h->conn)) {
         *again_out = true;

@@ -8,6 +8,7 @@
 #include "ldap/conn_impl.h"
 #include "ldap/ranges.h"
 #include "ldap/result.h"
+#include "log/metrics.h"
 
 /* One search under way. */
 struct search_run {
@@ -57,6 +58,7 @@ static int send_search(struct search_run *run, int *msgid_out)
     LDAPControl *controls[3];
     int rc = make_controls(run, controls);
 
+    cg_metric_add(CG_METRIC_DIRECTORY_SEARCHES, 1); /* each page is one */
     if (rc == LDAP_SUCCESS)
         rc = ldap_search_ext(run->conn->ld, s->base, ldap_scope(s->scope), s->filter, (char **)s->attributes, 0,
                              controls, NULL, &limit, (int)s->max_entries + 1, msgid_out);

@@ -4,11 +4,13 @@
  * that order. Who records a change waits for its line to be flushed, and all
  * changes that came in during one flush share the next. A queue of 8192 drops
  * further records of reads; changes are never dropped, and there are no more
- * of them than threads that wait.
+ * of them than threads that wait. What no change came to flush is flushed
+ * within a second.
  *
  * Two locks. `lock` guards the queue and is held for a few instructions, so
- * that a polling thread never waits for a disk. `file_lock` guards the file
- * and is held while it is written. Order: never both at once.
+ * that a polling thread never waits for a disk. `file_lock` guards the trail
+ * and is held while it is written; the lock of the trail's head, which keeps
+ * other processes out, is taken under it. Order: never `lock` with another.
  */
 #include "crategate/audit.h"
 
@@ -22,14 +24,15 @@
 
 #include "base/mem.h"
 #include "crategate/clock.h"
-#include "log/audit_file.h"
 #include "log/audit_record.h"
+#include "log/audit_trail.h"
 #include "log/log.h"
 #include "log/metrics.h"
 
 #define QUEUE_MAX 8192
 #define QUEUE_BYTES_MAX (16u << 20) /* long paths full of escapes must not take the memory */
 #define COMPLAIN_EVERY_MS 60000
+#define FLUSH_WITHIN_MS 1000
 
 /* Somebody who waits for a record, on his own stack. */
 struct waiter {
@@ -66,7 +69,7 @@ struct cg_audit {
     bool stopping;
 
     pthread_mutex_t file_lock;
-    struct cg_audit_file file;
+    struct cg_audit_trail trail;
 
     atomic_bool open; /* is there a trail? */
     atomic_bool required;
@@ -75,6 +78,7 @@ struct cg_audit {
     int lost_errnum;
     struct complaint of_dropped;
     struct complaint of_lost;
+    int64_t flush_at_ms; /* 0: everything is flushed */
     pthread_t writer;
 };
 
@@ -106,16 +110,21 @@ static bool unsaid(const struct complaint *complaint, uint64_t total)
     return total != complaint->said;
 }
 
-/* Sleeps until there may be work; false when it is time to complain instead. The caller holds the lock. */
+static void earlier(int64_t *ms, bool due, int64_t at)
+{
+    if (due && at < *ms)
+        *ms = at;
+}
+
+/* Sleeps until there may be work; false when it is time to flush or complain instead. The caller holds the lock. */
 static bool wait_for_work(struct cg_audit *audit)
 {
-    bool dropped = unsaid(&audit->of_dropped, atomic_load(&audit->dropped));
-    bool lost = unsaid(&audit->of_lost, audit->lost);
-    if (!dropped && !lost)
+    int64_t ms = INT64_MAX;
+    earlier(&ms, audit->flush_at_ms != 0, audit->flush_at_ms);
+    earlier(&ms, unsaid(&audit->of_dropped, atomic_load(&audit->dropped)), audit->of_dropped.next_ms);
+    earlier(&ms, unsaid(&audit->of_lost, audit->lost), audit->of_lost.next_ms);
+    if (ms == INT64_MAX)
         return pthread_cond_wait(&audit->wake, &audit->lock) == 0;
-    int64_t ms = dropped ? audit->of_dropped.next_ms : audit->of_lost.next_ms;
-    if (dropped && lost && audit->of_lost.next_ms < ms)
-        ms = audit->of_lost.next_ms;
     struct timespec until = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
     return pthread_cond_timedwait(&audit->wake, &audit->lock, &until) == 0;
 }
@@ -134,17 +143,33 @@ static bool take(struct cg_audit *audit, struct entry **batch_out)
     return more;
 }
 
+/* True when the batch has to be flushed now. */
+static bool write_entries(struct cg_audit_trail *trail, struct entry *batch)
+{
+    bool change = false;
+    int errnum = cg_audit_trail_begin(trail);
+    for (struct entry *entry = batch; entry; entry = entry->next) {
+        entry->errnum = errnum ? errnum : cg_audit_trail_write(trail, entry->line, entry->len);
+        change |= entry->waiter && entry->errnum == 0;
+    }
+    if (errnum == 0)
+        cg_audit_trail_end(trail);
+    return change;
+}
+
 /* Each entry gets its own result; one flush serves all changes among them. */
 static void write_batch(struct cg_audit *audit, struct entry *batch)
 {
-    struct cg_audit_file *file = &audit->file;
-    bool flush = false;
+    int64_t now_ms = cg_clock_mono_ms();
+    int errnum = 0;
     pthread_mutex_lock(&audit->file_lock);
-    for (struct entry *entry = batch; entry && file->fd >= 0; entry = entry->next) {
-        entry->errnum = cg_audit_file_write(file, entry->line, entry->len);
-        flush |= entry->waiter && entry->errnum == 0;
+    bool flush = batch && write_entries(&audit->trail, batch);
+    if (batch && !audit->flush_at_ms)
+        audit->flush_at_ms = now_ms + FLUSH_WITHIN_MS;
+    if (flush || (audit->flush_at_ms && now_ms >= audit->flush_at_ms)) {
+        errnum = cg_audit_trail_flush(&audit->trail);
+        audit->flush_at_ms = 0;
     }
-    int errnum = flush ? cg_audit_file_sync(file) : 0;
     pthread_mutex_unlock(&audit->file_lock);
     for (struct entry *entry = batch; entry; entry = entry->next)
         if (entry->waiter && entry->errnum == 0)
@@ -238,17 +263,18 @@ static void init_locks(struct cg_audit *audit)
     pthread_mutex_init(&audit->file_lock, NULL);
 }
 
-enum cg_err cg_audit_open(const char *path, bool required, struct cg_audit **audit_out, struct cg_error *err)
+enum cg_err cg_audit_open(const char *path, const char *state_dir, bool required, struct cg_audit **audit_out,
+                          struct cg_error *err)
 {
-    struct cg_audit_file file;
-    enum cg_err rc = cg_audit_file_open(path, &file, err);
+    struct cg_audit_trail trail;
+    enum cg_err rc = cg_audit_trail_open(path, state_dir, &trail, err);
     if (rc != CG_OK)
         return rc;
     struct cg_audit *audit = cg_calloc(1, sizeof *audit);
     init_locks(audit);
     queue_init(&audit->queue);
-    audit->file = file;
-    atomic_init(&audit->open, file.fd >= 0);
+    audit->trail = trail;
+    atomic_init(&audit->open, path[0] != '\0');
     atomic_init(&audit->required, required);
     start_writer(audit);
     *audit_out = audit;
@@ -265,7 +291,7 @@ void cg_audit_close(struct cg_audit **audit)
     pthread_mutex_unlock(&a->lock);
     pthread_cond_signal(&a->wake);
     pthread_join(a->writer, NULL);
-    cg_audit_file_close(&a->file);
+    cg_audit_trail_close(&a->trail);
     pthread_cond_destroy(&a->wake);
     pthread_cond_destroy(&a->done);
     pthread_mutex_destroy(&a->lock);
@@ -276,17 +302,15 @@ void cg_audit_close(struct cg_audit **audit)
 
 enum cg_err cg_audit_reopen(struct cg_audit *audit, const char *path, bool required, struct cg_error *err)
 {
-    struct cg_audit_file fresh, old;
-    enum cg_err rc = cg_audit_file_open(path, &fresh, err);
+    struct cg_audit_trail fresh;
+    enum cg_err rc = cg_audit_trail_open(path, audit->trail.state_dir, &fresh, err);
     if (rc != CG_OK)
         return rc;
     pthread_mutex_lock(&audit->file_lock);
-    old = audit->file;
-    audit->file = fresh;
+    cg_audit_trail_replace(&audit->trail, &fresh);
     atomic_store(&audit->required, required);
-    atomic_store(&audit->open, fresh.fd >= 0);
+    atomic_store(&audit->open, path[0] != '\0');
     pthread_mutex_unlock(&audit->file_lock);
-    cg_audit_file_close(&old);
     return CG_OK;
 }
 
@@ -308,9 +332,9 @@ enum cg_err cg_audit_reserve(struct cg_audit *audit, struct cg_error *err)
         return CG_OK;
     enum cg_err rc = CG_OK;
     pthread_mutex_lock(&audit->file_lock);
-    int errnum = audit->file.fd >= 0 ? cg_audit_file_reserve(&audit->file) : 0;
+    int errnum = cg_audit_trail_reserve(&audit->trail);
     if (errnum)
-        rc = unrecordable(err, audit->file.path, errnum);
+        rc = unrecordable(err, audit->trail.file.path, errnum);
     pthread_mutex_unlock(&audit->file_lock);
     return rc;
 }
@@ -337,7 +361,7 @@ static enum cg_err wait_for(struct cg_audit *audit, struct waiter *waiter, struc
     if (!waiter->errnum)
         return CG_OK;
     pthread_mutex_lock(&audit->file_lock);
-    enum cg_err rc = unrecordable(err, audit->file.path, waiter->errnum);
+    enum cg_err rc = unrecordable(err, audit->trail.file.path, waiter->errnum);
     pthread_mutex_unlock(&audit->file_lock);
     return rc;
 }

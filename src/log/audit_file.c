@@ -3,13 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -36,25 +35,16 @@ static int open_append(const char *path)
     return fd;
 }
 
-/* A crash may have left half a line. A file that we may write but not read is taken to be whole. */
-static bool ends_torn(const char *path, off_t size)
+/* The same file again, unless it was exchanged meanwhile; what we may not read is written without being read. */
+static int open_reading(const char *path, const struct stat *of)
 {
-    char last = '\n';
-    int fd = size > 0 ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
-    if (fd < 0)
-        return false;
-    ssize_t n = pread(fd, &last, 1, size - 1);
-    close(fd);
-    return n == 1 && last != '\n';
-}
-
-/* A file just made is not durable before its directory is. */
-static enum cg_err sync_parent(const char *path, struct cg_error *err)
-{
-    char *copy = cg_strdup(path);
-    enum cg_err rc = cg_file_sync_dir(dirname(copy), err);
-    free(copy);
-    return rc;
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (fd >= 0 && (fstat(fd, &st) < 0 || st.st_dev != of->st_dev || st.st_ino != of->st_ino)) {
+        close(fd);
+        return -1;
+    }
+    return fd;
 }
 
 static enum cg_err open_failed(struct cg_error *err, const char *path, int errnum)
@@ -65,27 +55,34 @@ static enum cg_err open_failed(struct cg_error *err, const char *path, int errnu
     return CG_ERR_UNAVAILABLE;
 }
 
+static enum cg_err examine(const char *path, struct cg_audit_file *file, struct cg_error *err)
+{
+    struct stat st;
+    if (fstat(file->fd, &st) < 0)
+        return open_failed(err, path, errno);
+    file->regular = S_ISREG(st.st_mode);
+    if (!file->regular)
+        return CG_OK;
+    file->read_fd = open_reading(path, &st);
+    /* A file just made is not durable before its directory is. */
+    if (st.st_size > 0 || cg_file_sync_parent(path, err) == CG_OK)
+        return CG_OK;
+    if (err)
+        err->code = CG_ERR_UNAVAILABLE;
+    return CG_ERR_UNAVAILABLE;
+}
+
 enum cg_err cg_audit_file_open(const char *path, struct cg_audit_file *file_out, struct cg_error *err)
 {
-    struct cg_audit_file file = {.fd = -1};
+    struct cg_audit_file file = {.fd = -1, .read_fd = -1};
+    enum cg_err rc = CG_OK;
     if (path[0]) {
         file.fd = open_append(path);
-        struct stat st;
-        if (file.fd < 0)
-            return open_failed(err, path, errno);
-        if (fstat(file.fd, &st) < 0) {
-            int saved = errno;
-            close(file.fd);
-            return open_failed(err, path, saved);
-        }
-        file.regular = S_ISREG(st.st_mode);
-        file.torn = file.regular && ends_torn(path, st.st_size);
-        if (file.regular && st.st_size == 0 && sync_parent(path, err) != CG_OK) {
-            close(file.fd);
-            if (err)
-                err->code = CG_ERR_UNAVAILABLE;
-            return CG_ERR_UNAVAILABLE;
-        }
+        rc = file.fd < 0 ? open_failed(err, path, errno) : examine(path, &file, err);
+    }
+    if (rc != CG_OK) {
+        cg_audit_file_close(&file);
+        return rc;
     }
     file.path = cg_strdup(path);
     *file_out = file;
@@ -94,44 +91,27 @@ enum cg_err cg_audit_file_open(const char *path, struct cg_audit_file *file_out,
 
 void cg_audit_file_close(struct cg_audit_file *file)
 {
-    if (file->fd >= 0) {
-        (void)cg_audit_file_sync(file);
+    if (file->fd >= 0)
         close(file->fd);
-    }
+    if (file->read_fd >= 0)
+        close(file->read_fd);
     free(file->path);
-    *file = (struct cg_audit_file){.fd = -1};
+    *file = (struct cg_audit_file){.fd = -1, .read_fd = -1};
 }
 
-/* Moves the two parts forward over `n` written bytes. */
-static void advance(struct iovec part[2], size_t n)
+int cg_audit_file_append(struct cg_audit_file *file, const char *bytes, size_t len, size_t *written_out)
 {
-    for (int i = 0; i < 2; i++) {
-        size_t step = n < part[i].iov_len ? n : part[i].iov_len;
-        part[i].iov_base = (char *)part[i].iov_base + step;
-        part[i].iov_len -= step;
-        n -= step;
-    }
-}
-
-/* One system call for a whole line: with O_APPEND another process (crategatectl) cannot write into its middle. */
-int cg_audit_file_write(struct cg_audit_file *file, const char *line, size_t len)
-{
-    static const char newline[] = "\n";
-    struct iovec part[2] = {{(void *)(uintptr_t)newline, file->torn ? 1 : 0}, {(void *)(uintptr_t)line, len}};
-    while (part[1].iov_len) {
-        ssize_t n = writev(file->fd, part, 2);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0) {
-            file->failed = n < 0 ? errno : EIO;
-            return file->failed;
-        }
-        advance(part, (size_t)n);
-        /* Torn when only a part of the line is out; not any more when just the newline of the last one is. */
-        file->torn = part[1].iov_len != 0 && part[1].iov_len != len;
-    }
+    size_t done = 0;
     file->failed = 0;
-    return 0;
+    while (done < len && !file->failed) {
+        ssize_t n = write(file->fd, bytes + done, len - done);
+        if (n > 0)
+            done += (size_t)n;
+        else if (n == 0 || errno != EINTR)
+            file->failed = n < 0 ? errno : EIO;
+    }
+    *written_out = done;
+    return file->failed;
 }
 
 int cg_audit_file_sync(struct cg_audit_file *file)
@@ -144,6 +124,41 @@ int cg_audit_file_sync(struct cg_audit_file *file)
     return file->failed;
 }
 
+int cg_audit_file_state(const struct cg_audit_file *file, off_t *size_out, bool *linked_out)
+{
+    struct stat st = {.st_nlink = 1};
+    if (file->regular && fstat(file->fd, &st) < 0)
+        return errno;
+    *size_out = file->regular ? st.st_size : 0;
+    *linked_out = st.st_nlink > 0;
+    return 0;
+}
+
+int cg_audit_file_tail(const struct cg_audit_file *file, off_t size, struct cg_buf *out)
+{
+    size_t want = (uintmax_t)size < out->max ? (size_t)size : out->max;
+    off_t at = size - (off_t)want;
+    char *to = want ? cg_buf_reserve(out, want) : NULL;
+    for (size_t done = 0; to && done < want;) {
+        ssize_t n = pread(file->read_fd, to + done, want - done, at + (off_t)done);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n < 0 ? errno : EIO;
+        done += (size_t)n;
+    }
+    if (to)
+        cg_buf_commit(out, want);
+    return 0;
+}
+
+static bool over_limit(off_t size)
+{
+    struct rlimit limit;
+    return getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+           (rlim_t)size + RESERVE_BYTES > limit.rlim_cur;
+}
+
 int cg_audit_file_reserve(const struct cg_audit_file *file)
 {
     struct stat st;
@@ -152,6 +167,8 @@ int cg_audit_file_reserve(const struct cg_audit_file *file)
         return file->failed;
     if (fstat(file->fd, &st) < 0)
         return errno;
+    if (over_limit(st.st_size))
+        return EFBIG;
     /* Blocks behind the end, size unchanged: the coming record has them even when the disk fills up now. */
     if (fallocate(file->fd, FALLOC_FL_KEEP_SIZE, st.st_size, RESERVE_BYTES) == 0)
         return 0;

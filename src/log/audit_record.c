@@ -7,8 +7,6 @@
 #include "base/str.h"
 #include "crategate/clock.h"
 
-#define FIELD_MAX 2048
-
 static const struct {
     const char *name;
     bool change;
@@ -37,7 +35,7 @@ static void add_text(struct cg_buf *out, const char *name, const char *value)
 {
     if (!value)
         return;
-    char cut[FIELD_MAX + 1];
+    char cut[CG_AUDIT_FIELD_MAX + 1];
     if (strnlen(value, sizeof cut) == sizeof cut) {
         cg_str_printable(value, strlen(value), cut, sizeof cut);
         value = cut;
@@ -58,19 +56,9 @@ void cg_audit_record_format(struct cg_buf *out, const struct cg_audit_record *re
     cg_time_rfc3339(wall_s, when);
     cg_buf_addf(out, "{\"time\":\"%s\",\"event\":\"%s\"", when, cg_audit_event_name(record->event));
     add_text(out, "outcome", cg_err_outcome(record->outcome));
-    add_text(out, "request_id", record->request_id);
-    add_text(out, "actor", record->actor);
-    add_text(out, "actor_id", record->actor_id);
-    add_number(out, "token_id", record->token_id);
-    add_text(out, "address", record->address);
-    add_text(out, "namespace", record->namespace_name);
-    add_text(out, "crate", record->crate);
-    add_text(out, "version", record->version);
-    add_text(out, "target", record->target);
-    add_text(out, "method", record->method);
-    add_text(out, "path", record->path);
-    add_number(out, "status", record->status);
-    add_text(out, "rule", record->rule);
-    add_text(out, "detail", record->detail);
-    cg_buf_addstr(out, "}\n");
+#define TEXT(name, member, doc) add_text(out, name, record->member);
+#define NUMBER(name, member, doc) add_number(out, name, record->member);
+    CG_AUDIT_FIELD_TABLE(TEXT, NUMBER)
+#undef TEXT
+#undef NUMBER
 }

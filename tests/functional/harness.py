@@ -17,6 +17,9 @@ import tempfile
 import time
 import urllib.parse
 
+import leaks
+import trail
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 BUILD = os.environ.get("CG_BUILDDIR", os.path.join(TOP, "build"))
@@ -27,6 +30,8 @@ GROUPS = "ou=groups,dc=example,dc=test"
 SERVICE = "cn=gateway,ou=services,dc=example,dc=test"
 # In what an instrumented build says when it finds something.
 SANITIZER = ("Sanitizer: ", "runtime error: ")
+WATCH = leaks.Watch()
+leaks.seed_passwords(os.path.join(HERE, "slapd"))
 
 
 class Skip(Exception):
@@ -225,6 +230,7 @@ file = "{self.audit_path}"
         if token:
             headers["Authorization"] = token
         if user:
+            leaks.typed(*user)
             headers["Authorization"] = "Basic " + base64.b64encode(f"{user[0]}:{user[1]}".encode()).decode()
         if isinstance(body, (dict, list)):
             body = json.dumps(body).encode()
@@ -236,6 +242,9 @@ file = "{self.audit_path}"
         finally:
             connection.close()
         answer.text = answer.body.decode("utf-8", "replace")
+        leaks.SECRETS.update(leaks.TOKEN.findall(answer.body[:1000000]))
+        if user and not user[1].startswith("cg"):
+            leaks.check_answer(answer, user[1])
         return answer
 
     def json(self, method, path, status=200, **kw):
@@ -255,6 +264,11 @@ file = "{self.audit_path}"
     def ctl(self, *words, text=None, ok=None):
         run = subprocess.run([CTL, "-c", self.conf, *words], input=text, text=True, capture_output=True)
         assert not any(report in run.stderr for report in SANITIZER), run.stderr
+        if "--password" in words:
+            leaks.typed(words[1], (text or "").strip())
+        made = words[:2] == ("token", "create")  # the one output that shows a token
+        leaks.SECRETS.update(leaks.TOKEN.findall(run.stdout.encode()) if made else ())
+        leaks.said(self.folder, "" if made else run.stdout, run.stderr)
         if ok is not None:
             assert (run.returncode == 0) == ok, f"crategatectl {words}: {run.returncode}\n{run.stdout}{run.stderr}"
         return run
@@ -285,6 +299,7 @@ class Cargo:
     def run(self, *words, cwd=None, ok=True, text=None, timeout=300):
         run = subprocess.run([self.cargo, *words], cwd=cwd, env=self.env, text=True, capture_output=True, input=text,
                              timeout=timeout)
+        leaks.said(self.home, run.stdout, run.stderr)
         assert ok is None or (run.returncode == 0) == ok, f"cargo {words}: {run.returncode}\n{run.stdout}{run.stderr}"
         return run
 
@@ -350,6 +365,15 @@ class Env:
         return Cargo(self.folder(f"cargo-{name or user or 'anonymous'}-{len(os.listdir(self.root))}"), gateway, token,
                      **kw)
 
+    def check_what_is_left(self):
+        """The trails are whole and fit their schema, and no secret is where it does not belong."""
+        wrong = [p for part in self.parts if isinstance(part, Gateway) for p in trail.check(CTL, part)]
+        leaks.said(self.root, *WATCH.take())
+        wrong += [f"{path} holds a secret: {which}" for path, which in leaks.find(self.root)]
+        for problem in wrong[:20]:
+            print(f"  {problem}")
+        return not wrong
+
     def close(self, keep):
         """False when something did not end as it should: a daemon's exit code, a sanitizer's report."""
         good = True
@@ -359,6 +383,7 @@ class Env:
             except Exception as e:
                 good = False
                 print(f"  while stopping: {e}")
+        good = self.check_what_is_left() and good
         if keep:
             print(f"  kept: {self.root}")
         else:

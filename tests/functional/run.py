@@ -14,6 +14,7 @@ import time
 import traceback
 
 import harness
+import trail
 
 
 def modules(words):
@@ -58,6 +59,15 @@ def run_module(name, word, counts):
             print(f"FAILED  {name}: what it had started did not end well", flush=True)
 
 
+def check_events(counts):
+    """The whole suite ran: it must have caused every audit event there is."""
+    def every_event_occurs(_):
+        if counts["skipped"]:
+            raise harness.Skip("not every test ran")
+        trail.check_events()
+    run_test(None, "run.every_event_occurs", every_event_occurs, counts)
+
+
 def main(words):
     word = ""
     if words[:1] == ["-k"]:
@@ -66,6 +76,8 @@ def main(words):
     sys.path.insert(0, harness.HERE)
     for name in modules(words):
         run_module(name, word, counts)
+    if not word and not words:
+        check_events(counts)
     print(f"functional: {counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
     return 1 if counts["failed"] else 0
 

@@ -13,6 +13,7 @@ import subprocess
 import threading
 import time
 
+import leaks
 from harness import BUILD, DAEMON, Skip, crate_bytes, frame, metadata, wait_until
 
 NEW = "/api/cargo/payments/api/v1/crates/new"
@@ -23,8 +24,11 @@ def publish(gw, name, version="1.0.0", token=None):
     return gw.request("PUT", NEW, body=body, token=token or gw.token("alice"))
 
 
-def daemon(*words):
-    return subprocess.run([DAEMON, *words], capture_output=True, text=True)
+def daemon(*words, folder=None):
+    run = subprocess.run([DAEMON, *words], capture_output=True, text=True)
+    if folder:
+        leaks.said(folder, run.stdout, run.stderr)
+    return run
 
 
 def test_version_and_help(env):
@@ -35,7 +39,7 @@ def test_version_and_help(env):
 
 def test_check_accepts_and_dump_is_a_fixpoint(env):
     assert daemon("-c", env.gw.conf, "-t").returncode == 0
-    once = daemon("-c", env.gw.conf, "--dump-config").stdout
+    once = daemon("-c", env.gw.conf, "--dump-config", folder=env.root).stdout
     path = os.path.join(env.root, "dumped.toml")
     open(path, "w", encoding="utf-8").write(once)
     assert daemon("-c", path, "--dump-config").stdout == once
@@ -195,7 +199,10 @@ def test_audit_that_cannot_be_written_refuses_changes(env):
 
 
 def test_a_disk_that_takes_no_more_is_503_and_nothing_half_done(env):
-    gw = env.gateway(env.directory).start()
+    gw = env.gateway(env.directory)
+    gw.audit_path = "/dev/null"  # has no size: the crate's own disk is meant
+    gw.write_conf()
+    gw.start()
     token, limit = gw.token("alice"), resource.prlimit(gw.process.pid, resource.RLIMIT_FSIZE)
     resource.prlimit(gw.process.pid, resource.RLIMIT_FSIZE, (100, limit[1]))
     answer = publish(gw, "pay-nowhere", token=token)

@@ -249,7 +249,7 @@ static void open_parts(struct fixture *f)
     cg_gateway_set_policy(&f->gw, policy);
     f->gw.metadata = cg_fake_metadata_new();
     must(cg_authn_new(f->conf, f->dir, f->gw.metadata, &f->gw.authn, &err), &err, "authn");
-    must(cg_audit_open(f->audit, true, &f->gw.audit, &err), &err, "audit");
+    must(cg_audit_open(f->audit, f->root, true, &f->gw.audit, &err), &err, "audit");
 }
 
 static struct cg_blob *make_blob(void)
@@ -322,7 +322,7 @@ char *fixture_trail(struct fixture *f)
     cg_audit_close(&f->gw.audit);
     cg_buf_init(&text, 1024 * 1024);
     must(cg_file_read(f->audit, &text, &err), &err, "trail");
-    must(cg_audit_open(f->audit, true, &f->gw.audit, &err), &err, "audit");
+    must(cg_audit_open(f->audit, f->root, true, &f->gw.audit, &err), &err, "audit");
     char *trail = cg_strdup(cg_buf_str(&text));
 
     cg_buf_free(&text);

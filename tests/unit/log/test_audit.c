@@ -58,7 +58,7 @@ static int drop_dir(void **state)
 static void open_trail(const char *where, bool required)
 {
     struct cg_error err = {0};
-    if (cg_audit_open(where, required, &audit, &err) != CG_OK)
+    if (cg_audit_open(where, dir, required, &audit, &err) != CG_OK)
         fail_msg("%s", err.detail);
 }
 
@@ -134,7 +134,8 @@ static void a_record_is_one_json_line_with_all_its_fields(void **state)
     (void)state;
     static const char *const order[] = {"time",     "event",   "outcome",   "request_id", "actor",   "actor_id",
                                         "token_id", "address", "namespace", "crate",      "version", "target",
-                                        "method",   "path",    "status",    "rule",       "detail"};
+                                        "method",   "path",    "status",    "rule",       "detail",  "seq",      "prev",
+                                        "mac"};
     open_trail(path, true);
     assert_int_equal(cg_audit_write(audit, &whole, NULL), CG_OK);
     char *text = read_file(path); /* a change is there as soon as the call returns */
@@ -171,7 +172,7 @@ static void absent_fields_are_left_out(void **state)
         CG_OK);
     char *text = read_file(path);
     json_t *object = json_loads(text, 0, NULL);
-    assert_int_equal(json_object_size(object), 3);
+    assert_int_equal(json_object_size(object), 6); /* time, event, outcome, and the three of the chain */
     assert_string_equal(string_in(object, "outcome"), "refused");
     json_decref(object);
     free(text);
@@ -252,12 +253,12 @@ static void what_cannot_be_opened_is_unavailable(void **state)
     char missing[160], fifo[160];
     snprintf(missing, sizeof missing, "%s/none/audit.jsonl", dir);
     snprintf(fifo, sizeof fifo, "%s/fifo", dir);
-    assert_int_equal(cg_audit_open(missing, true, &audit, &err), CG_ERR_UNAVAILABLE);
+    assert_int_equal(cg_audit_open(missing, dir, true, &audit, &err), CG_ERR_UNAVAILABLE);
     assert_int_equal(err.code, CG_ERR_UNAVAILABLE);
     assert_non_null(strstr(err.detail, missing));
-    assert_int_equal(cg_audit_open(dir, true, &audit, &err), CG_ERR_UNAVAILABLE);
+    assert_int_equal(cg_audit_open(dir, dir, true, &audit, &err), CG_ERR_UNAVAILABLE);
     assert_int_equal(mkfifo(fifo, 0600), 0);
-    assert_int_equal(cg_audit_open(fifo, true, &audit, &err), CG_ERR_UNAVAILABLE); /* and does not hang */
+    assert_int_equal(cg_audit_open(fifo, dir, true, &audit, &err), CG_ERR_UNAVAILABLE); /* and does not hang */
     assert_null(audit);
 }
 
@@ -293,7 +294,7 @@ static void standard_output_is_a_trail_whatever_it_is(void **state)
     assert_int_equal(pipe(ends), 0);
     fflush(stdout);
     dup2(ends[1], STDOUT_FILENO);
-    enum cg_err rc = cg_audit_open("/dev/stdout", true, &audit, NULL);
+    enum cg_err rc = cg_audit_open("/dev/stdout", dir, true, &audit, NULL);
     if (rc == CG_OK)
         rc = record(CG_AUDIT_PUBLISH, "x");
     if (rc == CG_OK)
@@ -341,7 +342,9 @@ static void a_failed_reopen_keeps_the_old_file(void **state)
     free(text);
 }
 
-static void half_a_line_of_a_crash_is_closed_first(void **state)
+#define HALF_SHA256 "1c9c517abcf2f887e026a44fbcd084e1e8e28f611f577452f80ce517f6636eba" /* of {"half": */
+
+static void half_a_line_of_a_crash_is_closed_and_told_of_first(void **state)
 {
     (void)state;
     put_file(path, "{\"whole\":1}\n{\"half\":");
@@ -350,7 +353,8 @@ static void half_a_line_of_a_crash_is_closed_first(void **state)
     assert_int_equal(record(CG_AUDIT_YANK, "2"), CG_OK);
     char *text = read_file(path);
     assert_memory_equal(text, "{\"whole\":1}\n{\"half\":\n{\"time\":", 29);
-    assert_int_equal(count_lines(text), 4);
+    assert_int_equal(count_lines(text), 5);
+    assert_non_null(strstr(text, "\"event\":\"torn-line\",\"outcome\":\"ok\",\"target\":\"" HALF_SHA256 "\""));
     free(text);
 }
 
@@ -405,7 +409,7 @@ static void limit_file_size(rlim_t bytes)
 }
 
 /* A file size limit in the middle of a line is a disk that fills up there. */
-static void a_torn_line_is_closed_when_there_is_room_again(void **state)
+static void what_a_full_disk_took_of_a_line_is_taken_back(void **state)
 {
     (void)state;
     struct cg_error err = {0};
@@ -422,13 +426,71 @@ static void a_torn_line_is_closed_when_there_is_room_again(void **state)
     assert_int_equal(record(CG_AUDIT_YANK, "4"), CG_OK);
     assert_int_equal(cg_audit_reserve(audit, &err), CG_OK);
     char *text = read_file(path);
-    assert_int_equal(count_lines(text), 3);
-    char *second = strchr(text, '\n') + 1, *third = strchr(second, '\n') + 1;
-    assert_int_equal(third - second, 21); /* what fitted of "2", and its newline */
-    json_t *object = json_loads(third, 0, NULL);
+    assert_int_equal(count_lines(text), 2);
+    json_t *object = json_loads(strchr(text, '\n') + 1, 0, NULL);
     assert_string_equal(string_in(object, "request_id"), "4");
+    assert_int_equal(json_integer_value(json_object_get(object, "seq")), 2); /* numbers are for what is written */
     json_decref(object);
     free(text);
+}
+
+static void a_removed_file_is_made_anew(void **state)
+{
+    (void)state;
+    open_trail(path, true);
+    assert_int_equal(record(CG_AUDIT_YANK, "1"), CG_OK);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(cg_audit_reserve(audit, NULL), CG_OK);
+    assert_int_equal(record(CG_AUDIT_YANK, "2"), CG_OK);
+    char *text = read_file(path);
+    assert_int_equal(count_lines(text), 1);
+    assert_non_null(strstr(text, "\"request_id\":\"2\""));
+    assert_non_null(strstr(text, "\"seq\":2,"));
+    assert_int_equal(atomic_load(&complaints), 1);
+    free(text);
+}
+
+static void a_removed_folder_refuses_changes_until_it_is_back(void **state)
+{
+    (void)state;
+    struct cg_error err = {0};
+    char folder[160], file[200];
+    snprintf(folder, sizeof folder, "%s/log", dir);
+    snprintf(file, sizeof file, "%s/audit.jsonl", folder);
+    assert_int_equal(mkdir(folder, 0700), 0);
+    open_trail(file, true);
+    assert_int_equal(record(CG_AUDIT_YANK, "1"), CG_OK);
+    assert_int_equal(unlink(file), 0);
+    assert_int_equal(rmdir(folder), 0);
+    assert_int_equal(cg_audit_reserve(audit, &err), CG_ERR_UNAVAILABLE);
+    assert_non_null(strstr(err.internal, file));
+    assert_int_equal(record(CG_AUDIT_YANK, "2"), CG_ERR_UNAVAILABLE);
+    assert_int_equal(mkdir(folder, 0700), 0);
+    assert_int_equal(record(CG_AUDIT_REFUSAL, "3"), CG_OK); /* the refusal's own record is the next attempt */
+    assert_int_equal(record(CG_AUDIT_YANK, "4"), CG_OK);
+    assert_int_equal(cg_audit_reserve(audit, &err), CG_OK);
+    assert_int_equal(access(file, F_OK), 0);
+}
+
+static void a_file_that_is_read_only_is_unavailable(void **state)
+{
+    (void)state;
+    struct cg_error err = {0};
+    char closed[160];
+    snprintf(closed, sizeof closed, "%s/closed", dir);
+    open_trail(path, true);
+    put_file(closed, "");
+    assert_int_equal(chmod(closed, 0444), 0);
+    assert_int_equal(chmod(dir, 0755), 0);
+    uid_t me = geteuid();
+    if (me == 0) /* for whom nothing is read-only */
+        assert_int_equal(seteuid(65534), 0);
+    enum cg_err rc = cg_audit_reopen(audit, closed, true, &err);
+    if (me == 0)
+        assert_int_equal(seteuid(0), 0);
+    assert_int_equal(rc, CG_ERR_UNAVAILABLE);
+    assert_non_null(strstr(err.detail, closed));
+    assert_int_equal(record(CG_AUDIT_YANK, "1"), CG_OK); /* the old file stays in use */
 }
 
 static void reserving_does_not_change_the_size(void **state)
@@ -540,11 +602,14 @@ int main(void)
         T(standard_output_is_a_trail_whatever_it_is),
         T(rotation_takes_effect_at_reopen),
         T(a_failed_reopen_keeps_the_old_file),
-        T(half_a_line_of_a_crash_is_closed_first),
+        T(half_a_line_of_a_crash_is_closed_and_told_of_first),
         T(a_whole_file_is_just_continued),
         T(a_full_disk_refuses_changes_beforehand),
         T(lost_records_of_reads_are_complained_of_once),
-        T(a_torn_line_is_closed_when_there_is_room_again),
+        T(what_a_full_disk_took_of_a_line_is_taken_back),
+        T(a_removed_file_is_made_anew),
+        T(a_removed_folder_refuses_changes_until_it_is_back),
+        T(a_file_that_is_read_only_is_unavailable),
         T(reserving_does_not_change_the_size),
         T(a_full_queue_drops_reads_and_never_blocks),
         T(many_threads_write_whole_lines),
