@@ -37,10 +37,11 @@ static enum cg_err check_file(const char *path, struct cg_error *err)
     if (lstat(path, &st) != 0)
         return cg_file_error(err, errno, "stat", path);
     if (S_ISLNK(st.st_mode))
-        return cg_error_set(err, CG_ERR_INVALID,
-                            "\"%s\" is a symbolic link; tokens are kept in a regular file only: remove the link and log "
-                            "in again",
-                            path);
+        return cg_error_set(
+            err, CG_ERR_INVALID,
+            "\"%s\" is a symbolic link; tokens are kept in a regular file only: remove the link and log "
+            "in again",
+            path);
     return CG_OK;
 }
 

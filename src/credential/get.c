@@ -53,8 +53,7 @@ static enum cg_err check_usable(const struct cg_action_call *call, const struct 
 static enum cg_err check_accepted(const struct cg_action_call *call, struct cg_login_record *record,
                                   struct cg_error *err)
 {
-    if (!call->request->challenged ||
-        cg_remote_try_token(call->target, &record->token, err) != CG_ERR_UNAUTHENTICATED)
+    if (!call->request->challenged || cg_remote_try_token(call->target, &record->token, err) != CG_ERR_UNAUTHENTICATED)
         return CG_OK;
     cg_note("%s", err->detail);
     cg_note("log in again: cargo login --registry %s", registry_of(call));

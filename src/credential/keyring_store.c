@@ -85,6 +85,24 @@ static enum cg_err check_alive(const struct keyring *ring, struct cg_error *err)
     return CG_OK;
 }
 
+/* Other programs of the desktop can write there too: a token must not be taken for that of another gateway. */
+static enum cg_err read_value(SecretValue *value, const char *base, struct cg_login_record *record_out,
+                              struct cg_error *err)
+{
+    struct cg_login_record record = {0};
+    gsize len;
+    const char *text = secret_value_get(value, &len);
+    enum cg_err rc = cg_login_record_read(text, len, &record, NULL);
+
+    if (rc == CG_OK && strcmp(record.base, base) == 0) {
+        *record_out = record;
+        return CG_OK;
+    }
+    cg_login_record_free(&record);
+    return cg_error_set(err, CG_ERR_INVALID,
+                        "what the desktop keyring has for %s is damaged: use `cargo logout`, then log in again", base);
+}
+
 static enum cg_err keyring_load(struct cg_store *store, const char *base, struct cg_login_record *record_out,
                                 struct cg_error *err)
 {
@@ -93,8 +111,6 @@ static enum cg_err keyring_load(struct cg_store *store, const char *base, struct
     GAsyncResult *result;
     GError *reason = NULL;
     SecretValue *value = NULL;
-    const char *text;
-    gsize len;
     enum cg_err rc = check_alive(ring, err);
 
     if (rc != CG_OK)
@@ -108,8 +124,7 @@ static enum cg_err keyring_load(struct cg_store *store, const char *base, struct
         return rc;
     if (!value)
         return cg_error_set(err, CG_ERR_ABSENT, "the desktop keyring has no login to %s", base);
-    text = secret_value_get(value, &len);
-    rc = cg_login_record_read(text, len, record_out, err);
+    rc = read_value(value, base, record_out, err);
     secret_value_unref(value);
     return rc;
 }

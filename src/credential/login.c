@@ -29,11 +29,12 @@ static enum cg_err no_terminal(const struct cg_action_call *call, struct cg_erro
 {
     char *name = variable_of(call->request->name);
 
-    cg_error_set(err, CG_ERR_INVALID,
-                 "there is no terminal on which to ask for a password. In CI, take a token (%s/me, or one for a service "
-                 "from the registry's administrator) and set CARGO_REGISTRIES_%s_TOKEN to it and "
-                 "CARGO_REGISTRIES_%s_CREDENTIAL_PROVIDER to cargo:token; or give it to `cargo login` on standard input",
-                 call->target->base, name, name);
+    cg_error_set(
+        err, CG_ERR_INVALID,
+        "there is no terminal on which to ask for a password. In CI, take a token (%s/me, or one for a service "
+        "from the registry's administrator) and set CARGO_REGISTRIES_%s_TOKEN to it and "
+        "CARGO_REGISTRIES_%s_CREDENTIAL_PROVIDER to cargo:token; or give it to `cargo login` on standard input",
+        call->target->base, name, name);
     free(name);
     return CG_ERR_INVALID;
 }
@@ -102,10 +103,11 @@ static enum cg_err by_token(const struct cg_action_call *call, struct cg_login_r
     enum cg_err rc;
 
     if (!cg_token_secret_plausible(token->bytes, token->len))
-        return cg_error_set(err, CG_ERR_INVALID,
-                            "this is no token of a crategate gateway, or a part of one (they begin with cgp_ or cgs_ and "
-                            "have %d characters); without a token, `cargo login` on a terminal asks for your password",
-                            CG_TOKEN_SECRET_LEN);
+        return cg_error_set(
+            err, CG_ERR_INVALID,
+            "this is no token of a crategate gateway, or a part of one (they begin with cgp_ or cgs_ and "
+            "have %d characters); without a token, `cargo login` on a terminal asks for your password",
+            CG_TOKEN_SECRET_LEN);
     rc = cg_remote_try_token(call->target, token, err);
     if (rc != CG_OK)
         return rc;

@@ -144,8 +144,7 @@ static enum cg_err read_object(const json_t *object, struct cg_login_record *rec
     return rc;
 }
 
-enum cg_err cg_login_record_read(const char *text, size_t len, struct cg_login_record *record_out,
-                                 struct cg_error *err)
+enum cg_err cg_login_record_read(const char *text, size_t len, struct cg_login_record *record_out, struct cg_error *err)
 {
     json_t *object = NULL;
     enum cg_err rc = cg_json_parse(text, len, &object, err);

@@ -54,8 +54,8 @@ enum cg_err cg_login_list_read(const char *text, size_t len, struct cg_login_lis
                                struct cg_error *err) CG_CHECK;
 void cg_login_list_write(struct cg_buf *out, const struct cg_login_list *list);
 struct cg_login_record *cg_login_list_find(const struct cg_login_list *list, const char *base); /* NULL: none */
-void cg_login_list_put(struct cg_login_list *list, const struct cg_login_record *record); /* copies, replaces */
+void cg_login_list_put(struct cg_login_list *list, const struct cg_login_record *record);       /* copies, replaces */
 bool cg_login_list_drop(struct cg_login_list *list, const char *base); /* false: it was not in there */
-void cg_login_list_free(struct cg_login_list *list); /* wipes */
+void cg_login_list_free(struct cg_login_list *list);                   /* wipes */
 
 #endif

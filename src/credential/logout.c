@@ -13,8 +13,8 @@ static void tell_it_lives(const struct cg_login_record *record, const char *why)
 
     cg_date(record->expires_at, date);
     cg_note("the token is removed here, but could not be ended at the gateway: %s", why);
-    cg_note("it still exists until %s; end it at %s/me, or with: curl --user %s -X DELETE %s/api/v1/me/tokens/%lld", date,
-            record->base, record->user, record->base, (long long)record->id);
+    cg_note("it still exists until %s; end it at %s/me, or with: curl --user %s -X DELETE %s/api/v1/me/tokens/%lld",
+            date, record->base, record->user, record->base, (long long)record->id);
 }
 
 static void end_token(const struct cg_login_record *record)
@@ -33,14 +33,15 @@ static void end_token(const struct cg_login_record *record)
 enum cg_err cg_action_logout(const struct cg_action_call *call, struct cg_buf *reply, struct cg_error *err)
 {
     struct cg_login_record record = {0};
-    enum cg_err rc = cg_vault_load(call->vault, call->target->base, &record, err);
+    enum cg_err known = cg_vault_load(call->vault, call->target->base, &record, err), rc = known;
 
-    if (rc == CG_OK)
-        rc = cg_vault_remove(call->vault, record.base, err);
-    if (rc == CG_OK) {
+    /* What cannot be read is taken away all the same. */
+    if (known != CG_ERR_ABSENT)
+        rc = cg_vault_remove(call->vault, call->target->base, err);
+    if (rc == CG_OK && known == CG_OK)
         end_token(&record);
+    if (rc == CG_OK)
         cg_reply_done(reply, "logout");
-    }
     cg_login_record_free(&record);
     return rc;
 }

@@ -69,8 +69,7 @@ static enum cg_err set_scopes(struct cg_options *options, const char *text, stru
 static const struct {
     const char *word;
     enum cg_err (*set)(struct cg_options *options, const char *text, struct cg_error *err);
-} words[] = {
-    {"--user", set_user}, {"--days", set_days}, {"--namespace", set_namespaces}, {"--scope", set_scopes}};
+} words[] = {{"--user", set_user}, {"--days", set_days}, {"--namespace", set_namespaces}, {"--scope", set_scopes}};
 #define WORDS (sizeof(words) / sizeof(words[0]))
 
 /* "--user NAME" or "--user=NAME" at *at, which moves behind it. */
@@ -115,9 +114,8 @@ void cg_options_free(struct cg_options *options)
 
 void cg_wish_copy(struct cg_wish *to, const struct cg_wish *from)
 {
-    struct cg_wish copy = {.days = from->days,
-                           .namespaces = cg_strlist_copy(from->namespaces),
-                           .scopes = cg_strlist_copy(from->scopes)};
+    struct cg_wish copy = {
+        .days = from->days, .namespaces = cg_strlist_copy(from->namespaces), .scopes = cg_strlist_copy(from->scopes)};
 
     cg_wish_free(to); /* only now: `from` may be the same */
     *to = copy;

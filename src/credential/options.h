@@ -11,9 +11,9 @@
 
 /* How a token is wished for; kept with it, so that its successor is no wider. */
 struct cg_wish {
-    unsigned days;      /* 0: not said */
-    char **namespaces;  /* NULL: every namespace */
-    char **scopes;      /* NULL: every action */
+    unsigned days;     /* 0: not said */
+    char **namespaces; /* NULL: every namespace */
+    char **scopes;     /* NULL: every action */
 };
 
 struct cg_options {

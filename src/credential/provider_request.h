@@ -15,12 +15,12 @@ enum cg_request_kind { CG_REQUEST_GET, CG_REQUEST_LOGIN, CG_REQUEST_LOGOUT, CG_R
 enum cg_request_operation { CG_OPERATION_READ, CG_OPERATION_CHANGE, CG_OPERATION_UNKNOWN };
 
 struct cg_provider_request {
-    enum cg_request_kind kind; /* UNKNOWN: nothing else is set; cargo may get new ones */
+    enum cg_request_kind kind;           /* UNKNOWN: nothing else is set; cargo may get new ones */
     enum cg_request_operation operation; /* of a get */
-    bool challenged; /* the registry has answered 401 to something */
+    bool challenged;                     /* the registry has answered 401 to something */
     char *index_url;
-    char *name;   /* of the registry in cargo's configuration; NULL when it has none */
-    char **args;  /* NULL: none */
+    char *name;             /* of the registry in cargo's configuration; NULL when it has none */
+    char **args;            /* NULL: none */
     struct cg_secret token; /* of a login: what the person gave; may be empty */
 };
 

@@ -123,7 +123,8 @@ static const char *advice(CURLcode code)
 {
     switch (code) {
     case CURLE_PEER_FAILED_VERIFICATION:
-        return "its certificate is not to be trusted; if your company has an authority of its own, name its PEM file in "
+        return "its certificate is not to be trusted; if your company has an authority of its own, name its PEM file "
+               "in "
                "CRATEGATE_CA_FILE or CARGO_HTTP_CAINFO";
     case CURLE_SSL_CACERT_BADFILE:
         return "the file in CRATEGATE_CA_FILE or CARGO_HTTP_CAINFO holds no certificates that can be read";
@@ -209,8 +210,9 @@ static enum cg_err refused(struct exchange *x, struct cg_error *err)
     if (wait_s > 0)
         snprintf(when, sizeof(when), " (try again in %lld seconds)", (long long)wait_s);
     if (!shown[0])
-        return cg_error_set(err, rc, "%s answered with status %ld, which no crategate gateway does here: is the "
-                                     "registry's address right?%s",
+        return cg_error_set(err, rc,
+                            "%s answered with status %ld, which no crategate gateway does here: is the "
+                            "registry's address right?%s",
                             x->base, x->status, when);
     return cg_error_set(err, rc, "%s: %s%s", x->base, shown, when);
 }

@@ -96,7 +96,8 @@ static char *spell_base(bool tls, const char *host, uint64_t port, const char *p
 
 static enum cg_err not_ours(struct cg_error *err)
 {
-    return cg_error_set(err, CG_ERR_INVALID, "this is no registry of a crategate gateway (sparse+BASE/api/cargo/NS/index/)");
+    return cg_error_set(err, CG_ERR_INVALID,
+                        "this is no registry of a crategate gateway (sparse+BASE/api/cargo/NS/index/)");
 }
 
 /* `base` is SCHEME://AUTHORITY/PATH as it was typed. */

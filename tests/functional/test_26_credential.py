@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0 OR MIT
 """Cargo's own login: the credential provider with a real cargo, on a terminal of its own."""
+import fcntl
 import json
 import os
 import pty
@@ -10,6 +11,7 @@ import socket
 import ssl
 import stat
 import subprocess
+import termios
 import threading
 import time
 
@@ -69,7 +71,7 @@ class Terminal:
 class Person:
     """Somebody with a home and a cargo that uses the provider for every registry."""
 
-    def __init__(self, env, name, gateway=None, registries=("payments", "platform")):
+    def __init__(self, env, name, gateway=None, registries=("payments", "platform"), conf=None):
         if not os.path.exists(PROVIDER):
             raise Skip("built with --disable-credential")
         self.gateway = gateway or env.gw
@@ -78,7 +80,7 @@ class Person:
         with open(os.path.join(self.cargo.home, "config.toml"), "w", encoding="utf-8") as f:
             for registry in registries:
                 f.write(f'[registries.{registry}]\nindex = "{self.gateway.index(registry)}"\n'
-                        f'credential-provider = "{NAME}"\n')
+                        + (conf or f'credential-provider = "{NAME}"\n'))
         for variable in ("DBUS_SESSION_BUS_ADDRESS", "XDG_CONFIG_HOME", "CRATEGATE_CA_FILE"):
             self.cargo.env.pop(variable, None)
         self.cargo.env.update(HOME=self.home, USER="alice", PATH=BUILD + os.pathsep + os.environ["PATH"])
@@ -120,7 +122,8 @@ class Person:
         return answers[0], told
 
     def status(self):
-        return subprocess.run([PROVIDER, "status"], env=self.cargo.env, text=True, capture_output=True, check=True).stdout
+        run = subprocess.run([PROVIDER, "status"], env=self.cargo.env, text=True, capture_output=True, check=True)
+        return run.stdout
 
     def kept(self):
         with open(self.file, encoding="utf-8") as f:
@@ -172,6 +175,22 @@ def test_one_login_serves_every_namespace_of_the_gateway(env):
     crate = person.cargo.package("pay-two")
     person.run("publish", "--registry", "payments", "--allow-dirty", "--no-verify", cwd=crate)
     assert len(person.kept()) == 1 and person.kept()[0]["url"] == env.gw.url
+
+
+def test_the_provider_is_found_in_every_spelling_of_the_configuration(env):
+    person = Person(env, "words", conf=f'credential-provider = ["{NAME}", "--days", "3", "--user", "alice"]\n')
+    person.on_terminal("login", "--registry", "payments").expect("Password for alice: ").type("alicepw").end()
+    assert abs(person.get()[0]["Ok"]["expiration"] - time.time() - 3 * DAY) < 120
+    person = Person(env, "global", registries=("payments",), conf=f"""
+[registries.elsewhere]
+index = "sparse+{env.gw.url}/another/kind/of/registry/"
+[registry]
+global-credential-providers = ["cargo:token", "{NAME}"]
+""")
+    person.login()
+    person.run("search", "--registry", "payments", "pay")
+    run = person.run("logout", "--registry", "elsewhere")  # goes on to cargo:token
+    assert "not currently logged in" in run.stderr, run.stderr
 
 
 def test_get_says_how_long_cargo_may_keep_the_token(env):
@@ -276,8 +295,8 @@ def test_throttled_says_how_long(env):
         if answer.status == 429:
             break
     assert answer.status == 429
-    terminal = person.on_terminal("login", "--registry", "platform", "--", "--user", "pete").expect("Password").type("x")
-    shown = terminal.end(ok=False)
+    terminal = person.on_terminal("login", "--registry", "platform", "--", "--user", "pete")
+    shown = terminal.expect("Password").type("x").end(ok=False)
     assert "try again in" in shown and "seconds" in shown, shown
 
 
@@ -345,15 +364,14 @@ def test_renewal_is_offered_on_a_terminal_once_a_day(env):
     person = Person(env, "renew")
     person.login(extra=["--namespace", "payments"])
     old = person.get()[0]["Ok"]["token"]
-    user = person.cargo.package("renew", deps='pay-cred = { version = "0.1", registry = "payments" }\n')
     person.change(expires_at=stamp(3600), made_at=stamp(-20 * DAY))
-    terminal = person.on_terminal("update", cwd=user).expect("to renew it (empty: later): ").type("")
-    terminal.end()
+    search = "search", "--registry", "payments", "pay"
+    person.on_terminal(*search).expect("to renew it (empty: later): ").type("").end()
     assert person.get()[0]["Ok"]["token"] == old
-    shown = person.on_terminal("update", cwd=user).end()
+    shown = person.on_terminal(*search).end()
     assert "renew" not in shown, shown
     person.change(reminded_at=stamp(-2 * DAY))
-    terminal = person.on_terminal("update", cwd=user).expect("to renew it (empty: later): ").type("alicepw")
+    terminal = person.on_terminal(*search).expect("to renew it (empty: later): ").type("alicepw")
     terminal.expect(f"Renewed until {stamp(30 * DAY)[:10]}")
     terminal.end()
     new = person.get()[0]["Ok"]["token"]
@@ -386,13 +404,13 @@ def test_a_password_never_goes_over_a_network_in_the_clear(env):
 
 def test_an_interrupt_puts_the_terminal_right(env):
     person = Person(env, "interrupt")
-    import termios
     outer, inner = pty.openpty()
     before = termios.tcgetattr(inner)
     terminal = subprocess.Popen(
         [PROVIDER, "--cargo-plugin"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=inner, env=person.cargo.env,
-        start_new_session=True, preexec_fn=lambda: __import__("fcntl").ioctl(2, termios.TIOCSCTTY, 0))
-    request = {"v": 1, "kind": "login", "args": ["--user", "alice"], "registry": {"index-url": env.gw.index("payments")}}
+        start_new_session=True, preexec_fn=lambda: fcntl.ioctl(2, termios.TIOCSCTTY, 0))
+    registry = {"index-url": env.gw.index("payments")}
+    request = {"v": 1, "kind": "login", "args": ["--user", "alice"], "registry": registry}
     terminal.stdin.write(json.dumps(request).encode() + b"\n")
     terminal.stdin.flush()
     shown = b""
