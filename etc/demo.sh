@@ -32,7 +32,7 @@ fi
 (
     cd "$build"
     [ -f Makefile ] || "$source/configure" -q
-    make -s -j"$(nproc 2>/dev/null || echo 2)" crategated crategatectl
+    make -s -j"$(nproc 2>/dev/null || echo 2)" crategated crategatectl cargo-credential-crategate
 )
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/crategate-demo.XXXXXX")
@@ -144,10 +144,9 @@ cat <<END
 
 [registries.payments]
 index = "sparse+$url/api/cargo/payments/index/"
-credential-provider = "cargo:token"
+credential-provider = "$build/cargo-credential-crategate"
 
-Then: cargo login --registry payments
-(the token comes from $url/me, or: curl --user alice:alicepw -X PUT $url/api/v1/me/tokens -d '{"api_token":{"name":"cargo"}}')
+Then: cargo login --registry payments        (it asks for user and password: alice, alicepw)
 END
 
 [ -z "$once" ] || exit 0

@@ -17,5 +17,6 @@ tests=$(cd "$top" && grep -lE 'pthread_create|cg_pool_new|fixture_open|peer_star
 make -s -j"$(nproc 2>/dev/null || echo 2)" check TESTS="$tests" >check.out 2>&1 || { tail -n 60 check.out; for t in $tests; do
     grep -l 'ThreadSanitizer' "$t.log" 2>/dev/null && head -n 60 "$t.log"; done; exit 1; }
 grep -E '^# (TOTAL|PASS|FAIL|SKIP)' check.out
-CG_LEAVE_OUT=${CG_LEAVE_OUT-test_80 test_a_kill_before} CG_SANITIZED=1 CG_BUILDDIR=$build \
+# The credential provider has one thread; those of GLib, which TSan cannot see into, come with a session bus.
+CG_LEAVE_OUT="${CG_LEAVE_OUT-test_80 test_a_kill_before} test_the_desktop_keyring test_a_session_bus" CG_SANITIZED=1 CG_BUILDDIR=$build \
     /usr/bin/python3 "$top/tests/functional/run.py"

@@ -19,6 +19,7 @@ allowed() { # rooms that a room may include
     ldap) echo base log conf ldap ;;
     storage) echo base log conf storage ;;
     metadata) echo base log conf metadata ;;
+    credential) echo base authn credential ;;
     crategated | crategatectl) echo base log conf authz authn registry http api ldap storage metadata crategated crategatectl ;;
     *) echo "layers: unknown room $1" >&2; exit 1 ;;
     esac
@@ -48,7 +49,8 @@ only 'pcre2\.h' 'ldap/'
 only 'openldap\.h' 'ldap/'
 only 'lber\.h' 'ldap/'
 only 'microhttpd\.h' 'http/http1/'
-only 'curl/' 'crategatectl/base_url'
+only 'curl/' 'crategatectl/base_url|credential/remote'
+only 'libsecret/' 'credential/keyring_store'
 only 'sqlite3\.h' 'metadata/sqlite/'
 only 'archive(_entry)?\.h' 'registry/'
 only 'toml\+\+' 'base/toml\.cc'

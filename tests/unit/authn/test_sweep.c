@@ -46,7 +46,7 @@ static struct cg_audit *open_trail(struct fixture *f)
     struct cg_audit *audit = NULL;
     char *path = trail_path(f);
 
-    assert_int_equal(cg_audit_open(path, true, &audit, NULL), CG_OK);
+    assert_int_equal(cg_audit_open(path, f->path, true, &audit, NULL), CG_OK);
     cg_authn_set_audit(f->authn, audit);
     free(path);
     return audit;
