@@ -64,7 +64,11 @@ class Slapd:
         if not os.path.exists("/usr/sbin/slapd"):
             raise Skip("slapd is not installed")
         self.folder = folder
-        words = [f"{key}={value}" for key, value in settings.items()]
+        self.launch(*[f"{key}={value}" for key, value in settings.items()])
+
+    def launch(self, *words):
+        """Makes the directory, or starts it again after kill(): the same ports, the same data."""
+        folder = self.folder
         subprocess.run(["sh", os.path.join(HERE, "slapd.sh"), "start", folder, *words], check=True,
                        stdout=subprocess.DEVNULL)
         self.env = {}
@@ -76,12 +80,19 @@ class Slapd:
         self.ldaps = self.env["LDAPS_URL"]
         self.ca = self.env["LDAP_CA"]
         self.pid = int(self.env["LDAP_PID"])
+        self.alive = True
 
     def stall(self):
         os.kill(self.pid, signal.SIGSTOP)
 
     def go_on(self):
-        os.kill(self.pid, signal.SIGCONT)
+        if self.alive:
+            os.kill(self.pid, signal.SIGCONT)
+
+    def kill(self):
+        self.go_on()
+        subprocess.run(["sh", os.path.join(HERE, "slapd.sh"), "stop", self.folder], stdout=subprocess.DEVNULL)
+        self.alive = False
 
     def modify(self, ldif, program="ldapmodify"):
         run = subprocess.run([program, "-x", "-H", self.url, "-D", "cn=admin,dc=example,dc=test", "-w", "adminpw"],
@@ -93,8 +104,7 @@ class Slapd:
             return f.read()
 
     def stop(self):
-        self.go_on()
-        subprocess.run(["sh", os.path.join(HERE, "slapd.sh"), "stop", self.folder], stdout=subprocess.DEVNULL)
+        self.kill()
 
 
 DEFAULT_NAMESPACES = """

@@ -10,6 +10,8 @@
 #           LDAP_PORT=N LDAPS_PORT=N                     ports (free ones)
 #           TLS=11|12                                    the only TLS version (GnuTLS builds of slapd)
 #           SEED=no                                      leaves the directory empty
+#           MEMBEROF=overlay|dynlist                     memberOf: groups of which one is a member, or with all groups those
+#                                                        are in and dynamic ones (overlay)
 #           LOCKOUT=N                                    wrong passwords until the account locks for ever (3)
 #           MODULES=no                                   (internal) for servers with everything built in
 # Result: DIR/env, lines KEY='value': LDAP_PID LDAP_URL LDAPS_URL LDAPI_URL LDAP_CA LDAP_BASE LDAP_LOG
@@ -96,13 +98,22 @@ make_pki()
     esac
 }
 
+member_of()
+{
+    case $MEMBEROF in
+    overlay) echo 'overlay memberof' ;;
+    dynlist) printf 'overlay dynlist\ndynlist-attrset groupOfURLs memberURL member+memberOf@groupOfNames*\n' ;;
+    *) die "MEMBEROF=$MEMBEROF is not known" ;;
+    esac
+}
+
 write_config()
 {
     schema=$(first_dir /etc/ldap/schema /etc/openldap/schema /usr/local/etc/openldap/schema)
     modules=$(first_dir /usr/lib/ldap /usr/lib64/openldap /usr/libexec/openldap /usr/lib/openldap)
     [ -n "$schema" ] || die 'no schema directory found'
     {
-        for s in core cosine inetorgperson nis; do
+        for s in core cosine inetorgperson nis dyngroup; do
             echo "include $schema/$s.schema"
         done
         echo "include $here/slapd/gwtest.schema"
@@ -110,7 +121,7 @@ write_config()
         echo "argsfile $dir/slapd.args"
         if [ "$MODULES" = yes ]; then
             echo "modulepath $modules"
-            for m in back_mdb memberof refint ppolicy; do
+            for m in back_mdb memberof dynlist refint ppolicy; do
                 echo "moduleload $m"
             done
         fi
@@ -126,9 +137,10 @@ suffix $base
 rootdn $admin
 rootpw $adminpw
 directory $dir/db
+maxsize 268435456
 dbnosync
 index objectClass,entryUUID,uid,cn,member,uniqueMember,memberUid eq
-overlay memberof
+$(member_of)
 overlay refint
 refint_attributes member uniqueMember memberOf
 overlay ppolicy
@@ -269,10 +281,10 @@ stop()
 what=$1
 dir=$2
 shift 2
-CERT=good SIZELIMIT=500 LDAP_PORT= LDAPS_PORT= SEED=yes LOCKOUT=3 MODULES=yes TLS=
+CERT=good SIZELIMIT=500 LDAP_PORT= LDAPS_PORT= SEED=yes LOCKOUT=3 MODULES=yes TLS= MEMBEROF=overlay
 for word in "$@"; do
     case $word in
-    CERT=* | SIZELIMIT=* | LDAP_PORT=* | LDAPS_PORT=* | SEED=* | LOCKOUT=* | MODULES=* | TLS=*)
+    CERT=* | SIZELIMIT=* | LDAP_PORT=* | LDAPS_PORT=* | SEED=* | LOCKOUT=* | MODULES=* | TLS=* | MEMBEROF=*)
         value=${word#*=}
         case $value in
         *[!A-Za-z0-9]*) die "$word: letters and digits only" ;;
