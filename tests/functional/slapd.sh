@@ -10,9 +10,9 @@
 #           LDAP_PORT=N LDAPS_PORT=N                     ports (free ones)
 #           TLS=11|12                                    the only TLS version (GnuTLS builds of slapd)
 #           SEED=no                                      leaves the directory empty
-#           MEMBEROF=overlay|dynlist                     memberOf: groups of which one is a member, or with all groups those
-#                                                        are in and dynamic ones (overlay)
 #           LOCKOUT=N                                    wrong passwords until the account locks for ever (3)
+#           MEMBEROF=memberof|dynlist                      who computes memberOf: direct groups (memberof), or nested and
+#                                                        dynamic ones too (dynlist)
 #           MODULES=no                                   (internal) for servers with everything built in
 # Result: DIR/env, lines KEY='value': LDAP_PID LDAP_URL LDAPS_URL LDAPI_URL LDAP_CA LDAP_BASE LDAP_LOG
 #         LDAP_SERVICE_DN LDAP_SERVICE_PASSWORD_FILE LDAP_ADMIN_DN LDAP_ADMIN_PASSWORD
@@ -98,13 +98,17 @@ make_pki()
     esac
 }
 
-member_of()
+# A memberOf that is computed is nothing to keep in order
+group_settings()
 {
-    case $MEMBEROF in
-    overlay) echo 'overlay memberof' ;;
-    dynlist) printf 'overlay dynlist\ndynlist-attrset groupOfURLs memberURL member+memberOf@groupOfNames*\n' ;;
-    *) die "MEMBEROF=$MEMBEROF is not known" ;;
-    esac
+    if [ "$MEMBEROF" = dynlist ]; then
+        echo 'dynlist-attrset groupOfURLs memberURL member+memberOf@groupOfNames*'
+        echo 'overlay refint'
+        echo 'refint_attributes member uniqueMember'
+    else
+        echo 'overlay refint'
+        echo 'refint_attributes member uniqueMember memberOf'
+    fi
 }
 
 write_config()
@@ -121,7 +125,7 @@ write_config()
         echo "argsfile $dir/slapd.args"
         if [ "$MODULES" = yes ]; then
             echo "modulepath $modules"
-            for m in back_mdb memberof dynlist refint ppolicy; do
+            for m in back_mdb $MEMBEROF refint ppolicy; do
                 echo "moduleload $m"
             done
         fi
@@ -140,9 +144,8 @@ directory $dir/db
 maxsize 268435456
 dbnosync
 index objectClass,entryUUID,uid,cn,member,uniqueMember,memberUid eq
-$(member_of)
-overlay refint
-refint_attributes member uniqueMember memberOf
+overlay $MEMBEROF
+$(group_settings)
 overlay ppolicy
 ppolicy_default cn=default,ou=policies,$base
 access to attrs=userPassword
@@ -281,7 +284,7 @@ stop()
 what=$1
 dir=$2
 shift 2
-CERT=good SIZELIMIT=500 LDAP_PORT= LDAPS_PORT= SEED=yes LOCKOUT=3 MODULES=yes TLS= MEMBEROF=overlay
+CERT=good SIZELIMIT=500 LDAP_PORT= LDAPS_PORT= SEED=yes LOCKOUT=3 MODULES=yes TLS= MEMBEROF=memberof
 for word in "$@"; do
     case $word in
     CERT=* | SIZELIMIT=* | LDAP_PORT=* | LDAPS_PORT=* | SEED=* | LOCKOUT=* | MODULES=* | TLS=* | MEMBEROF=*)

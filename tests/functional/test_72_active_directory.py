@@ -175,8 +175,6 @@ def test_more_than_a_page_of_groups(env):
     gw.write_conf()
     gw.restart()
     assert login(gw, "many").status == 503  # more than max_groups
-    directory.stop()
-    env.parts.remove(directory)
 
 
 def test_searching_the_whole_domain_passes_over_its_references(env):
