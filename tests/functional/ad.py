@@ -14,7 +14,7 @@ PEOPLE = f"OU=people,{ROOT}"
 GROUPS = f"OU=groups,{ROOT}"
 # Short times, and nothing that keeps one fault's answer for the next one's question.
 QUICK = ('connect_timeout = "700ms"\noperation_timeout = "700ms"\nlogin_timeout = "1500ms"\nserver_retry_after = "0s"\n'
-         'negative_cache_ttl = "0s"\nmax_failures_per_user = 1000\nmax_failures_per_address = 100000\n')
+         'max_logins_per_second = 0\nnegative_cache_ttl = "0s"\nmax_failures_per_user = 1000\nmax_failures_per_address = 100000\n')
 
 
 class ActiveDirectory:

@@ -7,7 +7,7 @@ from harness import GROUPS, PEOPLE, Cargo, wait_until
 
 CONFIG = "/api/cargo/payments/index/config.json"
 QUICK = ('connect_timeout = "1s"\noperation_timeout = "1s"\nlogin_timeout = "2s"\nserver_retry_after = "1s"\n'
-         'negative_cache_ttl = "0s"\nmax_failures_per_user = 1000\nmax_failures_per_address = 100000\n')
+         'max_logins_per_second = 0\nnegative_cache_ttl = "0s"\nmax_failures_per_user = 1000\nmax_failures_per_address = 100000\n')
 RETCODES = "ou=RetCodes,dc=example,dc=test"
 ILL = (1, 3, 4, 11, 51, 52, 80)
 
