@@ -177,6 +177,30 @@ def test_more_than_a_page_of_groups(env):
     assert login(gw, "many").status == 503  # more than max_groups
 
 
+def test_a_group_that_owns_a_service_is_read_to_the_end_of_its_ranges(env):
+    """Of 3,200 members the server shows 1,500 at a time, and only the last one is a person of ours."""
+    directory = the_directory(env)
+    directory.do("ou", name="machines")
+    directory.do("group", cn="crowd")
+    directory.do("people", prefix="m", count=3199, group="crowd", ou="machines")
+    directory.do("person", sam="last", groups=["crowd"])
+    gw = gateway(env, directory, QUICK + 'revalidate_interval = "1s"\n', SPACES).start()
+    made = gw.ctl("token", "create", "--service", "robot", "--group", f"CN=crowd,{ad.GROUPS}", "--grant", "read:team",
+                  ok=True)
+    token = made.stdout.strip()
+    wait_until("the service", lambda: may_read(gw, token, "team") == [200])
+    asked = [e["attributes"] for e in directory.do("events", op="search")]
+    assert any("member;range=3000-*" in a for a in asked), "the ranges were not read to their end"
+    directory.do("set", name="last", userAccountControl=DISABLED)
+    wait_until("the end of the service", lambda: may_read(gw, token, "team") == [401])
+    directory.fault("search", "partial", match="CN=crowd", entries=1, code=11, times=0)
+    directory.do("set", name="last", userAccountControl=512)
+    time.sleep(2)
+    assert may_read(gw, token, "team") in ([401], [503])  # a part of the members is not known to be all of them
+    directory.do("heal")
+    wait_until("the service again", lambda: may_read(gw, token, "team") == [200], 30)
+
+
 def test_searching_the_whole_domain_passes_over_its_references(env):
     gw = gateway(env, the_directory(env), QUICK, SPACES)
     gw.ldap = gw.ldap.replace(ad.PEOPLE, ad.ROOT).replace(ad.GROUPS, ad.ROOT)

@@ -22,11 +22,11 @@ class Commands:
             self._world.join(self._world.named(group), entry)
         return entry.dn
 
-    def people(self, prefix, count, group=None):
+    def people(self, prefix, count, group=None, ou="people"):
         """PREFIX0 ... PREFIX(count-1), without passwords."""
-        joined = self._world.named(group) if group else None
+        joined, parent = self._world.named(group) if group else None, self._world.find_ou(ou)
         for i in range(count):
-            entry = self._world.person(f"{prefix}{i}", None)
+            entry = self._world.person(f"{prefix}{i}", None, parent=parent)
             if joined:
                 self._world.join(joined, entry)
 

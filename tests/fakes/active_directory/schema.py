@@ -5,7 +5,7 @@ import names
 _TEXT = """cn name ou dc sAMAccountName userPrincipalName displayName givenName sn mail description title employeeType
 uid memberUid uniqueMember objectClass info""".split()
 _INTEGER = """userAccountControl groupType accountExpires lockoutTime pwdLastSet primaryGroupID badPwdCount
-sAMAccountType shadowExpire msDS-User-Account-Control-Computed""".split()
+sAMAccountType shadowExpire primaryGroupToken msDS-User-Account-Control-Computed""".split()
 _DN = "member memberOf distinguishedName objectCategory manager".split()
 _OCTETS = "objectGUID objectSid tokenGroups".split()
 _SYNTAX = {name.casefold(): kind for kind, group in
@@ -14,7 +14,7 @@ SPELLING = {name.casefold(): name for name in _TEXT + _INTEGER + _DN + _OCTETS}
 
 CATEGORIES = "CN=Schema,CN=Configuration"
 # Made for one entry when it is asked for by name, and not part of "*".
-CONSTRUCTED = ("tokengroups", "msds-user-account-control-computed")
+CONSTRUCTED = ("tokengroups", "primarygrouptoken", "msds-user-account-control-computed")
 
 
 def bare(attribute):

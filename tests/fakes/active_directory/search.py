@@ -81,6 +81,9 @@ def _shown(world, entry, wanted):
 def _constructed(world, entry, name):
     if name == "tokenGroups":
         return world.token_groups(entry)
+    if name == "primaryGroupToken":
+        sid = entry.values("objectSid")
+        return [str(int.from_bytes(sid[0][-4:], "little")).encode()] if entry.kind == "group" else []
     locked = 0x10 if entry.number("lockoutTime") else 0
     return [str(locked | (0x800000 if entry.kind == "user" and entry.password_state() else 0)).encode()]
 
