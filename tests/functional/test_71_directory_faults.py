@@ -121,14 +121,15 @@ def logins_at_once(gw, names, outcome):
 
 def test_a_stopped_directory_holds_up_no_read_and_no_login_beyond_its_time(env):
     slapd = env.slapd()
-    interval = 6  # long enough for the background to look before the verdict ends
+    interval = 12  # long enough for the background to look, and to fail, before the verdict ends
     gw = env.gateway(slapd, ldap=QUICK + f'revalidate_interval = "{interval}s"\n').start()
     token = gw.token("alice")
     login(gw, "paula")
+    end = time.monotonic() + interval + 2
     with Readers(gw, token) as readers:
+        time.sleep(interval * 0.6)
         slapd.stall()
         try:
-            end = time.monotonic() + interval + 2
             while time.monotonic() < end:
                 before, outcome = readers.count, []
                 for t in logins_at_once(gw, ("paula", "pete", "olga", "trudy", "judy", "smith"), outcome):
