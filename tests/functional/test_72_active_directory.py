@@ -185,7 +185,7 @@ def test_a_group_that_owns_a_service_is_read_to_the_end_of_its_ranges(env):
     directory.do("people", prefix="m", count=3199, group="crowd", ou="machines")
     directory.do("person", sam="last", groups=["crowd"])
     gw = gateway(env, directory, QUICK + 'revalidate_interval = "1s"\n', SPACES).start()
-    made = gw.ctl("token", "create", "--service", "robot", "--group", f"CN=crowd,{ad.GROUPS}", "--grant", "read:team",
+    made = gw.ctl("token", "create", "--service", "robot", "--group", f"CN=crowd,{ad.GROUPS}", "--grant", "team:read",
                   ok=True)
     token = made.stdout.strip()
     wait_until("the service", lambda: may_read(gw, token, "team") == [200])
