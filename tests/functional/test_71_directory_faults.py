@@ -3,7 +3,7 @@
 import threading
 import time
 
-from harness import GROUPS, PEOPLE, Cargo, wait_until
+from harness import GROUPS, PATIENCE, PEOPLE, Cargo, wait_until
 
 CONFIG = "/api/cargo/payments/index/config.json"
 QUICK = ('connect_timeout = "1s"\noperation_timeout = "1s"\nlogin_timeout = "2s"\nserver_retry_after = "1s"\n'
@@ -134,13 +134,13 @@ def test_a_stopped_directory_holds_up_no_read_and_no_login_beyond_its_time(env):
                 before, outcome = readers.count, []
                 for t in logins_at_once(gw, ("paula", "pete", "olga", "trudy", "judy", "smith"), outcome):
                     t.join()
-                assert readers.count - before > 100, readers.count - before
+                assert readers.count - before > 100 / PATIENCE, readers.count - before
                 for status, seconds, retry in outcome:
-                    assert status == 503 and retry and seconds < 4, outcome
+                    assert status == 503 and retry and seconds < 4 * PATIENCE, outcome
         finally:
             slapd.go_on()
         wait_until("a login after the outage", lambda: login(gw, "paula").status == 200)
-    assert set(readers.seen) == {200} and readers.slowest < 1, (readers.seen, readers.slowest)
+    assert set(readers.seen) == {200} and readers.slowest < 1 * PATIENCE, (readers.seen, readers.slowest)
 
 
 def test_stopped_and_continued_during_logins(env):
@@ -190,7 +190,7 @@ def test_a_directory_that_is_busy_or_late_is_503_and_never_a_refusal(env):
         start = time.monotonic()
         answer = login(gw, who)
         assert answer.status == 503 and answer.getheader("Retry-After"), (who, answer.status)
-        assert time.monotonic() - start < 4, who
+        assert time.monotonic() - start < 4 * PATIENCE, who
     assert login(gw, "alice").status == 200
     places = (f'search_base = ["{PEOPLE}", "{RETCODES}"]', f'group_base = ["{GROUPS}"]')
     for place in places:
@@ -217,7 +217,7 @@ def test_killed_in_the_middle_of_a_bind(env):
     wait_until("the bind", lambda: 'BIND dn="uid=bslow' in slapd.log())
     slapd.kill()
     threads[0].join()
-    assert outcome[0][0] == 503 and outcome[0][1] < 3, outcome
+    assert outcome[0][0] == 503 and outcome[0][1] < 3 * PATIENCE, outcome
     assert login(gw, "alice").status == 503
     assert gw.request("GET", CONFIG, token=token).status == 200
     slapd.launch()

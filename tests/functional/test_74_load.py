@@ -9,7 +9,7 @@ import re
 import threading
 import time
 
-from harness import GROUPS, PEOPLE, crate_bytes, frame, metadata
+from harness import GROUPS, PATIENCE, PEOPLE, crate_bytes, frame, metadata
 
 PERSONS, GROUP_COUNT, TOKENS, SPACES = 5000, 600, 500, 20
 INTERVAL = 12  # seconds of revalidate_interval
@@ -170,13 +170,13 @@ def test_nothing_but_logins_waits_for_a_stopped_directory(env):
           f"{end['unanswered'] - made['unanswered']} not answered, "
           f"{end['database calls'] - made['database calls']} database calls; logins meanwhile: {outcome}")
     assert set(readers.statuses) == {200}, readers.statuses
-    assert all(status == 503 and took < 5 for status, took in outcome), outcome
+    assert all(status == 503 and took < 5 * PATIENCE for status, took in outcome), outcome
     assert end["binds"] - made["binds"] <= len(outcome)
     assert looks <= TOKENS * rounds * SEARCHES_A_LOOK + SPACES * rounds, (looks, rounds)
     assert looks >= TOKENS * 2, looks  # revalidation did run
     slowest = {phase: values[-1] for phase, values in readers.times.items()}
-    assert max(slowest.values()) < 2, slowest
-    assert time.monotonic() - begun < 90
+    assert max(slowest.values()) < 2 * PATIENCE, slowest
+    assert time.monotonic() - begun < 90 * PATIENCE
 
 
 def test_a_read_with_a_warm_identity_asks_neither_directory_nor_database(env):
