@@ -215,6 +215,9 @@ static enum cg_err find_one(struct cg_ldap_people *people, const char *filter, i
 
         search.base = *base;
         rc = cg_ldap_pool_search(people->pool, &search, deadline, &more, err);
+        /* pitfall 17: too many, and yet not one: that limit is none of ours, and says nothing about the person. */
+        if (rc == CG_ERR_TOO_LARGE && more.count == 0)
+            rc = CG_ERR_UNAVAILABLE;
         merge(found, &more);
     }
     if (rc == CG_ERR_TOO_LARGE || (rc == CG_OK && found->count > 1))

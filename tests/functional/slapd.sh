@@ -151,6 +151,19 @@ group_settings()
     fi
 }
 
+# A memberOf that is computed is nothing to keep in order
+group_settings()
+{
+    if [ "$MEMBEROF" = dynlist ]; then
+        echo 'dynlist-attrset groupOfURLs memberURL member+memberOf@groupOfNames*'
+        echo 'overlay refint'
+        echo 'refint_attributes member uniqueMember'
+    else
+        echo 'overlay refint'
+        echo 'refint_attributes member uniqueMember memberOf'
+    fi
+}
+
 write_config()
 {
     schema=$(first_dir /etc/ldap/schema /etc/openldap/schema /usr/local/etc/openldap/schema)
@@ -183,6 +196,7 @@ suffix $base
 rootdn $admin
 rootpw $adminpw
 directory $dir/db
+maxsize 268435456
 dbnosync
 index objectClass,entryUUID,uid,cn,member,uniqueMember,memberUid eq
 overlay $MEMBEROF
