@@ -158,6 +158,7 @@ bool cg_authn_refresh(const struct cg_authn_view *view, const char *id)
 
     cg_keylock_enter(view->authn->asking, id);
     if (!cg_subjects_asked_since(view->authn->subjects, id, q.now_ms + 1)) {
+        cg_subjects_asking(view->authn->subjects, id);
         q.now_ms = cg_clock_mono_ms();
         rc = ask(view, &q, &who);
     }

@@ -123,12 +123,21 @@ static enum cg_err fall_back(const struct cg_subject *s, const struct cg_subject
     return unavailable(err);
 }
 
-/* Nobody need ask the directory now: it did not answer a moment ago, or grace lasts and it has been silent since. */
+/* Has nothing been heard of the directory since it left a question unanswered: this one, or anybody's? */
+static bool is_silent(const struct cg_subjects *subjects, const struct cg_subject *s)
+{
+    int64_t answered_at = atomic_load(&subjects->answered_at), failed_at = atomic_load(&subjects->failed_at);
+
+    return (s->failing && answered_at <= s->failed_at) || (failed_at && answered_at <= failed_at);
+}
+
+/* Nobody need ask the directory now: it left this one unanswered a moment ago; or grace lasts, and the background is
+ * asking about this one already (under these settings) or can be left to find out when the directory is back. */
 static bool spared(const struct cg_subjects *subjects, const struct cg_subject *s, const struct cg_subject_question *q)
 {
-    if (!s->failing)
-        return false;
-    return q->now_ms < s->retry_at || (has_grace(s, q) && atomic_load(&subjects->answered_at) <= s->failed_at);
+    if (s->failing && q->now_ms < s->retry_at)
+        return true;
+    return has_grace(s, q) && ((s->asking && s->fresh_until) || is_silent(subjects, s));
 }
 
 static enum cg_err judge(const struct cg_subjects *subjects, const struct cg_subject *s,
@@ -331,19 +340,32 @@ enum cg_subject_change cg_subjects_record(struct cg_subjects *subjects, const st
 {
     enum cg_subject_change change = CG_SUBJECT_SAME;
     int64_t now = cg_clock_mono_ms();
+    struct cg_subject *s;
 
     pthread_rwlock_wrlock(&subjects->lock);
+    s = subject_of(subjects, q);
+    s->asking = false;
     if (said == CG_OK || said == CG_ERR_ABSENT || said == CG_ERR_DENIED) {
         change = take_answer(subjects, q, said, who, current);
         atomic_store(&subjects->answered_at, now);
     } else {
-        struct cg_subject *s = subject_of(subjects, q);
-
         if (q->now_ms >= s->asked_at)
             set_failure(s, q, now);
+        atomic_store(&subjects->failed_at, now);
     }
     pthread_rwlock_unlock(&subjects->lock);
     return change;
+}
+
+void cg_subjects_asking(struct cg_subjects *subjects, const char *id)
+{
+    struct cg_subject *s;
+
+    pthread_rwlock_wrlock(&subjects->lock);
+    s = cg_map_get(subjects->by_id, id);
+    if (s)
+        s->asking = true;
+    pthread_rwlock_unlock(&subjects->lock);
 }
 
 bool cg_subjects_asked_since(struct cg_subjects *subjects, const char *id, int64_t since_ms)
@@ -373,6 +395,7 @@ void cg_subjects_expire_all(struct cg_subjects *subjects)
 {
     pthread_rwlock_wrlock(&subjects->lock);
     cg_map_each(subjects->by_id, expire, NULL);
+    atomic_store(&subjects->failed_at, 0); /* the directory of the new settings has not failed yet */
     pthread_rwlock_unlock(&subjects->lock);
     cg_subjects_set_guard(subjects, false);
 }

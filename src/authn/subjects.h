@@ -78,6 +78,8 @@ enum cg_err cg_subjects_fall_back(struct cg_subjects *subjects, const struct cg_
  * that the answer is kept, but due to be asked for again. */
 enum cg_subject_change cg_subjects_record(struct cg_subjects *subjects, const struct cg_subject_question *q,
                                           enum cg_err said, struct cg_identity *who, bool current);
+/* The background asks about this one from now on; record ends it. While grace lasts, no request waits for it. */
+void cg_subjects_asking(struct cg_subjects *subjects, const char *id);
 /* Was an answer asked for at this time or later? */
 bool cg_subjects_asked_since(struct cg_subjects *subjects, const char *id, int64_t since_ms);
 /* Every verdict is due; grace is still counted from when it was asked for. The mass guard goes off. */

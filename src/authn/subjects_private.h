@@ -19,6 +19,7 @@ struct cg_subject {
     int64_t asked_at;        /* when the answer in here was asked for */
     int64_t fresh_until;     /* until then nobody needs to ask; 0: due */
     int64_t refresh_at;      /* of GOOD: from then on the background asks */
+    bool asking;             /* the background is asking about it */
     bool failing;            /* asked since, and not answered */
     int64_t failed_at;       /* when that became known */
     int64_t retry_at;        /* not asked again before */
@@ -33,6 +34,7 @@ struct cg_subjects {
     struct cg_map *by_id;
     bool guarding;
     _Atomic int64_t answered_at; /* when the directory last answered anything about anybody */
+    _Atomic int64_t failed_at;   /* when it last left a question unanswered; 0: never */
     atomic_bool urgent;
 };
 

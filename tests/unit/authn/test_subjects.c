@@ -243,6 +243,33 @@ static void without_a_directory_nobody_is_spared(void **state)
     }
 }
 
+static void nobody_waits_for_what_the_background_asks(void **state)
+{
+    struct verdicts *v = *state;
+
+    record(v, 0, CG_OK);
+    assert_int_equal(judge(v, "id", 16 * MINUTE), CG_ERR_AGAIN);
+    cg_subjects_asking(v->subjects, "id");
+    assert_int_equal(judge(v, "id", 16 * MINUTE), CG_OK);      /* within grace ... */
+    assert_int_not_equal(judge(v, "id", 721 * MINUTE), CG_OK); /* ... and no longer */
+    record(v, 16 * MINUTE, CG_ERR_DENIED);
+    assert_int_equal(judge(v, "id", 16 * MINUTE), CG_ERR_UNAUTHENTICATED);
+    cg_subjects_asking(v->subjects, "id");
+    assert_int_equal(judge(v, "id", 20 * MINUTE), CG_ERR_AGAIN); /* who was refused has no grace */
+}
+
+static void one_unanswered_question_spares_everybody_theirs(void **state)
+{
+    struct verdicts *v = *state;
+
+    record_of(v, "p0", 0, CG_OK, false);
+    record_of(v, "p1", 0, CG_OK, false);
+    record_of(v, "p0", 14 * MINUTE, CG_ERR_UNAVAILABLE, false);
+    assert_int_equal(judge(v, "p1", 16 * MINUTE), CG_OK);
+    cg_subjects_expire_all(v->subjects); /* new settings, perhaps of another directory, which has not failed */
+    assert_int_equal(judge(v, "p1", 16 * MINUTE), CG_ERR_AGAIN);
+}
+
 static void a_reload_is_the_administrators_word(void **state)
 {
     struct verdicts *v = *state;
@@ -514,6 +541,8 @@ int main(void)
         V(leavers_over_a_longer_time_are_believed),
         V(what_a_sweep_believes_is_not_counted_again),
         V(without_a_directory_nobody_is_spared),
+        V(nobody_waits_for_what_the_background_asks),
+        V(one_unanswered_question_spares_everybody_theirs),
         V(a_reload_is_the_administrators_word),
         T(a_restart_in_an_outage_stops_no_build),
         T(no_restart_lets_in_who_was_refused),
