@@ -90,9 +90,10 @@ static void purge(const struct cg_authn_view *view)
 {
     struct cg_authn *authn = view->authn;
     char *ids[PURGE_AT_ONCE];
+    int64_t after = view->conf->ldap.purge_after;
     size_t count;
 
-    if (cg_clock_mono_ms() - authn->purged_at < PURGE_EVERY_MS || cg_subjects_guarded(authn->subjects))
+    if (cg_clock_mono_ms() - authn->purged_at < (after < PURGE_EVERY_MS ? after : PURGE_EVERY_MS) || cg_subjects_guarded(authn->subjects))
         return;
     authn->purged_at = cg_clock_mono_ms();
     count = cg_subjects_purgeable(authn->subjects, view->conf, ids, PURGE_AT_ONCE);

@@ -290,7 +290,7 @@ const struct cg_conf_key cg_conf_keys[] = {
      .doc = "When more than this part of the owners of tokens (or of the teams), and more than 5, would be gone at once, "
             "the directory is not believed: nothing is suspended, and the log and the audit trail say so. 1: it is "
             "always believed."},
-    {MAIN("ldap.purge_after", ldap.purge_after), .kind = CG_KIND_DURATION, .def = "\"30d\"", RANGE(DAY, 3650 * DAY),
+    {MAIN("ldap.purge_after", ldap.purge_after), .kind = CG_KIND_DURATION, .def = "\"30d\"", RANGE(SECOND, 3650 * DAY),
      .doc = "Tokens that were suspended because their owner is gone are deleted after this time."},
     {MAIN("ldap.basic_auth", ldap.basic_auth), .kind = CG_KIND_ENUM, .def = "\"login\"", .words = basic_words,
      .doc = "Where a directory password is accepted: nowhere, only for making tokens and for web sessions, or from "

@@ -18,6 +18,8 @@ import urllib.parse
 # Where a secret belongs. Paths are below the module's folder; nothing else is left out.
 LEGITIMATE = (
     ("slapd*/*", "the directory itself: its data, its logs, its administrator"),
+    ("ad*/*", "the scripted directory: its data, and what it saw"),
+    ("artifactory*/*", "the double of Artifactory: its users, and what it saw"),
     ("*/ldap.secret", "the service account's password file"),
     ("*/state/token.key", "the key of the tokens' digests"),
     ("*/state/audit.key", "the key of the audit trail"),

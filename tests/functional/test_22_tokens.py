@@ -97,6 +97,18 @@ def test_a_leavers_tokens_are_suspended_when_that_was_seen_twice(env):
     assert sorted(t["state"] for t in listed(gw, "--user", "gone")) == ["ok", "suspended"]
 
 
+def test_a_leavers_tokens_are_deleted_in_the_end(env):
+    gw = env.gateway(env.directory, ldap=QUICK + 'purge_after = "2s"\n').start()
+    add_people(env.directory, "left")
+    token = gw.token("left")
+    env.directory.modify(f"dn: uid=left,{PEOPLE}\nchangetype: delete\n")
+    wait_until("the refusal", lambda: status(gw, token) == 401)
+    record = wait_until("the purge", lambda: gw.audit("token-purge"))[0]
+    assert record["actor"] == "left" and record["target"] == "test" and "purge_after" in record["detail"], record
+    assert [t for t in listed(gw) if t["owner"] == "left"] == []
+    assert status(gw, token) == 401
+
+
 def test_a_renamed_owners_tokens_go_on_under_the_new_name(env):
     gw = env.gateway(env.directory, ldap=QUICK).start()
     add_people(env.directory, "maiden")
