@@ -79,11 +79,12 @@ def deploy_body(app, request, spot, claimed):
             if app.knobs.max_size and upload.size > app.knobs.max_size:
                 raise too_large(app)
         check_sums(spot, claimed, upload.sums())
-        check_overwrite(app, request, spot, upload.sums())
-        sums = app.store.keep(upload)
+        with app.store.lock:  # of two writers at once, one is first
+            check_overwrite(app, request, spot, upload.sums())
+            item = commit(app, request, spot, app.store.keep(upload), upload.size, claimed)
     finally:
         upload.drop()
-    return created(app, request, commit(app, request, spot, sums, upload.size, claimed))
+    return created(app, request, item)
 
 
 def deploy_known(app, request, spot, claimed):
@@ -95,8 +96,10 @@ def deploy_known(app, request, spot, claimed):
         raise auth.Refusal(404, "Checksum deploy failed. No existing file with that checksum was found.")
     sums = {name: found[0][name] for name in store.ALGORITHMS}
     check_sums(spot, claimed, sums)
-    check_overwrite(app, request, spot, sums)
-    return created(app, request, commit(app, request, spot, sums, found[0]["size"], claimed))
+    with app.store.lock:
+        check_overwrite(app, request, spot, sums)
+        item = commit(app, request, spot, sums, found[0]["size"], claimed)
+    return created(app, request, item)
 
 
 def writable_repo(app, key):

@@ -7,7 +7,6 @@ import io
 import json
 import re
 import tarfile
-import urllib.parse
 
 import artifacts
 import auth
@@ -68,7 +67,8 @@ def need_read(app, request, repo):
         app.auth.need(request.who, "read", repo)
     except auth.Refusal as e:
         if e.status == 401 and request.who.anonymous and request.row == "26":
-            raise auth.Refusal(app.knobs.config_json_unauth, "Authentication is required", e.headers) from None
+            raise auth.Refusal(app.knobs.config_json_unauth, "Authentication is required",
+                               e.headers if app.knobs.config_json_unauth == 401 else ()) from None
         raise
 
 
@@ -138,7 +138,7 @@ def fetch_crate(app, request, repo, name, version):
 
 
 def crate_path(name, version):
-    return f"crates/{name}/{name}-{urllib.parse.unquote(version)}.crate"
+    return f"crates/{name}/{name}-{version}.crate"
 
 
 # Row 29
@@ -150,6 +150,12 @@ def publish(app, request, repo):
     if app.knobs.max_size and (request.body.length or 0) > app.knobs.max_size:
         raise artifacts.too_large(app)
     meta, crate = parse_frame(request.body.read_all())
+    with app.store.lock:
+        store_crate(app, request, repo, meta, crate)
+    return httpd.Response(200, app.knobs.publish_body, "application/json")
+
+
+def store_crate(app, request, repo, meta, crate):
     path = crate_path(meta["name"], meta["vers"])
     old = app.store.get(repo, path)
     same = old and old["sha256"] == hashlib.sha256(crate).hexdigest() and app.knobs.identical_redeploy
@@ -158,7 +164,6 @@ def publish(app, request, repo):
     sums, size = app.store.keep_bytes(crate)
     line = cargo_index.line_from_publish(app, meta, sums["sha256"])
     artifacts.commit(app, request, artifacts.Place(repo, path, {}), sums, size, {}, line)
-    return httpd.Response(200, app.knobs.publish_body, "application/json")
 
 
 def parse_frame(body):

@@ -10,9 +10,7 @@ import artifacts
 import auth
 import defaults
 import faults
-import httpd
 import routing
-import store
 
 CALLS = []
 

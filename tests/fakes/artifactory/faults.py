@@ -37,6 +37,8 @@ class Rule:
     def fits(self, request):
         """Everything but nth, times and probability."""
         want = self.match
+        if request.port_name.startswith("signed") and "port" not in want:
+            return False  # the second host is ill only where a rule says so
         return (in_list(request.method, want.get("method")) and glob(request.path, want.get("path"))
                 and glob(request.repo, want.get("repo")) and glob(request.who.name, want.get("user"))
                 and glob(request.port_name, want.get("port")) and glob(str(request.row), want.get("row"))
@@ -57,6 +59,14 @@ class Rule:
     def as_dict(self):
         return {"id": self.number, "name": self.name, "match": self.match, "action": self.action, "times": self.times,
                 "seen": self.seen, "fired": self.fired}
+
+
+def carry_out(app, request, action, serve):
+    """The request's way through the action: serve() is what would be without it."""
+    response = before(app, request, action)
+    if response is None:
+        response = after(app, request, action, serve())
+    return response
 
 
 def in_list(value, wanted):

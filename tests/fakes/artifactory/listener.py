@@ -41,7 +41,7 @@ class Listener:
             self.sock.listen(0)
             self._plug()
         elif state != "refused":
-            self.sock.listen(256)
+            self.sock.listen(1024)
             threading.Thread(target=self._accept, args=(self.sock,), daemon=True).start()
 
     def close(self):

@@ -146,5 +146,7 @@ def parse_knob(text):
         raise ValueError(f"no knob {name!r}")
     wanted = type(KNOBS[name][0])
     if wanted is bool:
-        return name, value in ("1", "true", "yes", "on")
+        if value.lower() not in ("true", "false"):
+            raise ValueError(f"{name} is true or false")
+        return name, value.lower() == "true"
     return name, wanted(value)

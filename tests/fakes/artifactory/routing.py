@@ -12,7 +12,8 @@ ITEM = "application/vnd.org.jfrog.artifactory.storage."
 class Route:
     def __init__(self, row, methods, pattern, inside, public, handler):
         self.row, self.methods, self.inside, self.public, self.handler = row, methods, inside, public, handler
-        self.regex = re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", re.sub(r"\{(\w+):path\}", r"(?P<\1>.+)", pattern)))
+        pattern = re.sub(r"\{(\w+):path\}", r"(?P<\1>.+)", pattern)
+        self.regex = re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", pattern))
 
 
 def route(row, methods, pattern, inside=True, public=False):

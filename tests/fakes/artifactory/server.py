@@ -82,9 +82,10 @@ class Fake:
         request.fault = ""
         request.who = auth.Who()
         self._note(request)
-        response = self.signer.handle(self, request)
+        action = self.faults.pick(request)
+        response = faults.carry_out(self, request, action, lambda: self.signer.handle(self, request))
         request.status = response.status
-        return response, {}
+        return response, action
 
     def _place(self, request):
         """Context path, repository, node."""
@@ -112,10 +113,7 @@ class Fake:
         route, parts = self._find(request)
         request.row = route.row if route else "39"
         action = self.faults.pick(request)
-        response = faults.before(self, request, action)
-        if response is None:
-            response = self._serve(request, route, parts)
-            response = faults.after(self, request, action, response)
+        response = faults.carry_out(self, request, action, lambda: self._serve(request, route, parts))
         self._sign_off(request, response)
         return response, action
 

@@ -19,7 +19,8 @@ def info(app, request, repo, path):
     if app.repo(repo) is None:
         raise auth.Refusal(404, "Unable to find item")
     app.auth.need(request.who, "read", repo, path)
-    items = [i for i in app.store.under(repo, path) if app.see(i, request.node)]
+    items = next(filter(None, (visible(app, request, member, path)
+                               for member in app.repo(repo).get("repositories", [repo]))), [])
     if not items and path:
         raise auth.Refusal(404, "Unable to find item")
     keys = set(urllib.parse.parse_qs(request.query_string, keep_blank_values=True))
@@ -34,6 +35,10 @@ def info(app, request, repo, path):
     if len(items) == 1 and items[0]["path"] == path:
         return file_info(app, request, items[0])
     return folder_info(app, request, repo, path, items)
+
+
+def visible(app, request, repo, path):
+    return [item for item in app.store.under(repo, path) if app.see(item, request.node)]
 
 
 def uri(app, request, repo, path):

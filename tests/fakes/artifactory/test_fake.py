@@ -6,9 +6,15 @@ import time
 import unittest
 
 import test_access
+import test_cargo
 import test_faults
 import test_rows
+import test_rules
+import test_search
+import test_wire
 import testing
+
+MODULES = (test_rows, test_search, test_cargo, test_access, test_rules, test_faults, test_wire)
 
 
 class Lines(unittest.TestResult):
@@ -43,7 +49,7 @@ def main():
     parser.add_argument("-k", dest="words", action="append", help="only tests with this in their name")
     loader = unittest.TestLoader()
     loader.testNamePatterns = [f"*{word}*" for word in parser.parse_args().words or []] or None
-    suite = unittest.TestSuite(loader.loadTestsFromModule(m) for m in (test_rows, test_access, test_faults))
+    suite = unittest.TestSuite(loader.loadTestsFromModule(m) for m in MODULES)
     result = Lines()
     try:
         suite.run(result)

@@ -3,7 +3,9 @@
 import hashlib
 import json
 import os
+import shutil
 import socket
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -31,7 +33,7 @@ class Case(unittest.TestCase):
     def setUpClass(cls):
         if Case.double is None:
             Case.folder = tempfile.TemporaryDirectory(prefix="fake-artifactory-")
-            Case.double = artifactory.Artifactory(Case.folder.name, tls=True).start()
+            Case.double = artifactory.Artifactory(Case.folder.name, tls=bool(shutil.which("openssl"))).start()
 
     def setUp(self):
         self.double.reset(store=True)
@@ -70,6 +72,16 @@ class Case(unittest.TestCase):
 
     def deploy(self, path=DEMO_PATH, data=DEMO, repo="cargo-local", status=201, **kw):
         return self.ask(status, "PUT", f"/{repo}/{path}", data, **kw)
+
+    def curl(self, *words, user=None):
+        """A run of curl, silent and without a proxy."""
+        if not shutil.which("curl"):
+            self.skipTest("curl is not installed")
+        login = ["-H", "Authorization: " + self.double.authorization(user)] if user else []
+        return subprocess.run(["curl", "-s", "--noproxy", "*", *login, *words], capture_output=True)
+
+    def curl_status(self, url):
+        return self.curl("-o", os.devnull, "-w", "%{http_code}", url).stdout.decode()
 
     def connect(self, port="main", timeout=5):
         raw = socket.create_connection(("127.0.0.1", self.double.ports[port]), timeout)
