@@ -7,12 +7,13 @@ import time
 class Journal:
     def __init__(self):
         self.lock = threading.Lock()
+        self.now = 0
         self.clear()
 
     def clear(self):
         with self.lock:
             self.entries, self.strangers = [], []
-            self.now, self.most = 0, 0
+            self.most = self.now
 
     def begin(self, request):
         entry = {"time": time.time(), "port": request.port_name, "method": request.method, "target": request.target,
@@ -24,13 +25,19 @@ class Journal:
             self.most = max(self.most, self.now)
         return entry
 
-    def end(self, entry, request, end):
-        """end: answered, or why the connection was cut instead."""
+    @staticmethod
+    def fill(entry, request):
+        """What is known once there is an answer; before it is sent, so that who has read it finds it here."""
         who = request.who
-        entry.update(status=request.status, end=end, row=request.row, repo=request.repo, node=request.node,
+        entry.update(status=request.status, row=request.row, repo=request.repo, node=request.node,
                      user=who.name if who else "", auth=who.kind if who else "none",
                      bad_login=bool(who and who.failure), fault=request.fault, received=request.body.received,
                      body=request.body.head.decode("utf-8", "replace"), seconds=time.time() - entry["time"])
+
+    def end(self, entry, request, end):
+        """end: answered, or why the connection was cut instead."""
+        self.fill(entry, request)
+        entry["end"] = end
         with self.lock:
             self.now -= 1
 

@@ -66,26 +66,23 @@ class Fake:
         """Called by every main port: (response, wire faults), or Hangup."""
         request.fault = ""
         self._place(request)
-        self._note(request)
-        response, action = self._answer(request)
-        request.status = response.status
-        return response, action
+        return self._noted(request, self._answer)
 
-    def _note(self, request):
-        """In the log from now on; complete when the answer is out."""
+    def _noted(self, request, answer):
+        """answer(request) with an entry in the log: begun now, filled before the answer goes out, ended after."""
         request.status = None
         entry = self.journal.begin(request)
         request.finished = lambda end: self.journal.end(entry, request, end)
+        response, action = answer(request)
+        request.status = response.status
+        self.journal.fill(entry, request)
+        return response, action
 
     def handle_signed(self, request):
         """The second host, to which downloads are redirected."""
         request.fault = ""
         request.who = auth.Who()
-        self._note(request)
-        action = self.faults.pick(request)
-        response = faults.carry_out(self, request, action, lambda: self.signer.handle(self, request))
-        request.status = response.status
-        return response, action
+        return self._noted(request, self._answer_signed)
 
     def _place(self, request):
         """Context path, repository, node."""
@@ -116,6 +113,10 @@ class Fake:
         response = faults.carry_out(self, request, action, lambda: self._serve(request, route, parts))
         self._sign_off(request, response)
         return response, action
+
+    def _answer_signed(self, request):
+        action = self.faults.pick(request)
+        return faults.carry_out(self, request, action, lambda: self.signer.handle(self, request)), action
 
     def _find(self, request):
         if request.inside is None:
