@@ -3,22 +3,43 @@
 #include "api/api.h"
 
 #include <string.h>
-#include <unistd.h>
 
 #include "base/str.h"
 
 #define CRATE_TYPE "application/octet-stream"
 
+/* The crate comes in from another server, and its size is not known yet: no worker waits for that. */
+static enum cg_step send_feed(struct cg_request *req, struct cg_crate_file *file, const char *etag)
+{
+    struct cg_error err = {0};
+    enum cg_err rc = cg_feed_begun(file->feed, NULL, &file->size, &err);
+
+    if (rc == CG_ERR_AGAIN) {
+        req->awaits = file->feed;
+        return CG_STEP_WAIT;
+    }
+    if (rc == CG_OK)
+        return cg_respond_file(req, file, etag, CRATE_TYPE);
+    cg_crate_file_close(file);
+    return cg_respond_error(req, &err);
+}
+
 static enum cg_step send_crate(struct cg_request *req, const char *name, const char *version)
 {
-    struct cg_crate_file file = {.fd = -1};
+    struct cg_crate_file file = {.fd = -1, .feed = req->awaits}; /* what an earlier turn has asked for */
     char etag[CG_ETAG_SIZE + 32];
     struct cg_error err = {0};
     bool count = req->method == CG_GET && !cg_request_header(req, "Range");
+    enum cg_err rc;
 
-    if (cg_registry_download(req->gw->registry, req->ns, name, version, count, &file, etag, &err) != CG_OK)
+    req->awaits = NULL;
+    rc = file.feed ? cg_registry_etag(req->gw->registry, req->ns, name, version, etag, &err)
+                   : cg_registry_download(req->gw->registry, req->ns, name, version, count, &file, etag, &err);
+    if (rc != CG_OK) {
+        cg_crate_file_close(&file);
         return cg_respond_error(req, &err);
-    return cg_respond_file(req, &file, etag, CRATE_TYPE);
+    }
+    return file.feed ? send_feed(req, &file, etag) : cg_respond_file(req, &file, etag, CRATE_TYPE);
 }
 
 enum cg_step cg_api_download(struct cg_request *req)
@@ -40,13 +61,11 @@ static const char *artifact_version(struct cg_request *req, const char *file, co
 
 static enum cg_step send_checksum(struct cg_request *req, const char *version)
 {
-    struct cg_crate_file file = {.fd = -1};
     char etag[CG_ETAG_SIZE + 32];
     struct cg_error err = {0};
 
-    if (cg_registry_download(req->gw->registry, req->ns, req->crate, version, false, &file, etag, &err) != CG_OK)
+    if (cg_registry_etag(req->gw->registry, req->ns, req->crate, version, etag, &err) != CG_OK)
         return cg_respond_error(req, &err);
-    close(file.fd);
     return cg_respond_text(req, 200, "text/plain", cg_arena_strndup(req->arena, etag + 1, strlen(etag) - 2));
 }
 

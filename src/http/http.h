@@ -30,6 +30,7 @@
 #include "base/arena.h"
 #include "base/blob.h"
 #include "base/buf.h"
+#include "base/feed.h"
 #include "base/pool.h"
 #include "crategate/audit.h"
 #include "crategate/err.h"
@@ -70,10 +71,12 @@ struct cg_response {
     bool gzip;
     struct cg_buf buf;
     int fd; /* -1: none */
-    uint64_t file_offset, file_len;
+    struct cg_feed *feed; /* NULL: none; else a file that is still being filled */
+    uint64_t file_offset, file_len; /* of fd or feed */
 };
 
-/* One row of the static route table (api/routes.c). A handler returns RESPOND or, from `fast` only, WAIT: "ask slow". */
+/* One row of the static route table (api/routes.c). A handler returns RESPOND; or WAIT, which from `fast`
+ * means "ask slow" and from `slow` "again, when what req->awaits has begun" (no worker is held until then). */
 struct cg_route {
     unsigned methods;       /* enum cg_method bits; GET implies HEAD */
     const char *pattern;    /* "/api/cargo/{ns}/index/{*path}": {x} one segment, {*x} the rest; {ns} is the namespace,
@@ -137,6 +140,8 @@ struct cg_request {
     const char *audit_crate, *audit_version, *audit_target;
     bool audit_skip;          /* nothing changed: no change record */
 
+    struct cg_feed *awaits;   /* a slow handler that returns WAIT: run it again once this has begun; a reference */
+
     unsigned step;            /* the pipeline's own: index of the step to run */
     unsigned phase;           /* the pipeline's own, like all that follows */
     bool worked;              /* a worker had it */
@@ -144,6 +149,7 @@ struct cg_request {
     uint64_t swallowed;       /* body bytes read after the request was refused */
     uint64_t response_len;
     struct cg_job job;
+    struct cg_feed_waiter waiter;
 };
 
 /* Everything a request needs, made by the daemon. */
@@ -191,7 +197,7 @@ enum cg_step cg_respond_text(struct cg_request *req, unsigned status, const char
 /* 200, or 304 by If-None-Match (strong or weak, lists, *) or else If-Modified-Since; takes the reference. gzip when the
  * client accepts it. Sets ETag, Last-Modified, Cache-Control and Vary. */
 enum cg_step cg_respond_blob(struct cg_request *req, struct cg_blob *blob, const char *content_type);
-/* 200, 206, 304 or 416 of a file; takes the descriptor. */
+/* 200, 206, 304 or 416 of a file; takes the descriptor or feed. */
 enum cg_step cg_respond_file(struct cg_request *req, struct cg_crate_file *file, const char *etag,
                              const char *content_type);
 /* req->error (or `err` copied there) as Cargo's JSON, with WWW-Authenticate on 401 and Retry-After on 429 and 503. */

@@ -36,13 +36,38 @@ enum cg_step cg_pipeline_refuse(struct cg_request *req, enum cg_err code)
     return CG_STEP_RESPOND;
 }
 
+static void on_begun(struct cg_feed_waiter *waiter)
+{
+    struct cg_request *req = (struct cg_request *)((char *)waiter - offsetof(struct cg_request, waiter));
+
+    req->ops->wake(req->transport);
+}
+
+/* The worker's part ended with a wait: true when the request will be woken. Registered, it may be on its way already:
+ * nothing of it is touched here any more, and the feed needs a reference of our own. */
+static bool await_feed(struct cg_request *req)
+{
+    struct cg_feed *feed;
+    uint64_t size;
+    bool waits;
+
+    if (req->phase != CG_PHASE_NEW || !req->awaits)
+        return false;
+    feed = cg_feed_ref(req->awaits);
+    req->waiter.wake = on_begun;
+    waits = cg_feed_begun(feed, &req->waiter, &size, NULL) == CG_ERR_AGAIN;
+    cg_feed_unref(&feed);
+    return waits;
+}
+
 static void run_job(struct cg_job *job)
 {
     struct cg_request *req = (struct cg_request *)((char *)job - offsetof(struct cg_request, job));
 
     cg_pipeline_steps[req->step].work(req);
     /* From here on the polling thread owns it. */
-    req->ops->wake(req->transport);
+    if (!await_feed(req))
+        req->ops->wake(req->transport);
 }
 
 /* A full queue is answered at once: whoever waits for a place holds a connection and helps nobody. */
@@ -109,6 +134,7 @@ static void free_response(struct cg_response *response)
     cg_buf_free(&response->buf);
     if (response->fd >= 0)
         close(response->fd);
+    cg_feed_unref(&response->feed);
 }
 
 void cg_pipeline_finish(struct cg_request **reqp, bool sent)
@@ -120,6 +146,7 @@ void cg_pipeline_finish(struct cg_request **reqp, bool sent)
     *reqp = NULL;
     cg_record_end(req, sent);
     free_response(&req->response);
+    cg_feed_unref(&req->awaits);
     cg_spool_free(&req->spool);
     cg_credentials_free(&req->cred);
     cg_caller_free(&req->authn.caller);

@@ -353,7 +353,11 @@ static void work_execute(struct cg_request *req)
     }
     enum cg_step step = req->route->slow(req);
 
-    CG_ASSERT(step == CG_STEP_RESPOND);
+    if (step == CG_STEP_WAIT) {
+        CG_ASSERT(req->awaits != NULL);
+        req->phase = CG_PHASE_NEW;
+        return;
+    }
     if (change)
         cg_record_change(req);
     req->phase = CG_PHASE_DONE;

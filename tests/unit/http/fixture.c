@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -99,6 +100,36 @@ static enum cg_step send_file(struct cg_request *req)
     return cg_respond_file(req, &file, "\"file\"", "application/octet-stream");
 }
 
+static struct cg_feed *feed;
+
+struct cg_feed *fixture_feed(void)
+{
+    cg_feed_unref(&feed);
+    feed = cg_feed_new(memfd_create("feed", MFD_CLOEXEC));
+    return cg_feed_ref(feed);
+}
+
+static enum cg_step send_feed(struct cg_request *req)
+{
+    struct cg_crate_file file = {.fd = -1, .feed = req->awaits, .mtime = 1763791675};
+    struct cg_error err = {0};
+    enum cg_err rc;
+
+    req->awaits = NULL;
+    if (!file.feed)
+        file.feed = cg_feed_ref(feed);
+    rc = cg_feed_begun(file.feed, NULL, &file.size, &err);
+    if (rc == CG_ERR_AGAIN) {
+        req->awaits = file.feed;
+        return CG_STEP_WAIT;
+    }
+    if (rc != CG_OK) {
+        cg_crate_file_close(&file);
+        return cg_respond_error(req, &err);
+    }
+    return cg_respond_file(req, &file, "\"feed\"", "application/octet-stream");
+}
+
 static enum cg_step absent(struct cg_request *req)
 {
     cg_error_set(&req->error, CG_ERR_ABSENT, "no such crate");
@@ -165,6 +196,7 @@ static const struct cg_route routes[] = {
     {.methods = CG_GET, .pattern = "/later", OPEN_ROUTE, .slow = later},
     {.methods = CG_GET, .pattern = "/blob", OPEN_ROUTE, .fast = send_blob},
     {.methods = CG_GET, .pattern = "/file", OPEN_ROUTE, .slow = send_file},
+    {.methods = CG_GET, .pattern = "/feed", OPEN_ROUTE, .slow = send_feed},
     {.methods = CG_GET, .pattern = "/query", OPEN_ROUTE, .fast = query},
     {.methods = CG_PUT | CG_POST, .pattern = "/echo", OPEN_ROUTE, .body = CG_BODY_MEMORY, .slow = echo},
     {.methods = CG_PUT, .pattern = "/spool", OPEN_ROUTE, .body = CG_BODY_SPOOL, .slow = publish},
@@ -302,6 +334,7 @@ void fixture_close(struct fixture *f)
 {
     struct cg_policy *policy = f->gw.policy;
 
+    cg_feed_unref(&feed);
     cg_pool_free(&f->gw.pool);
     cg_authn_free(&f->gw.authn);
     cg_audit_close(&f->gw.audit);
