@@ -70,7 +70,7 @@ static void write_key(const struct cg_conf_key *key, struct cg_buf *out)
 static void write_section(const struct cg_conf_section *section, struct cg_buf *out)
 {
     if (cg_str_ends(section->name, "*"))
-        cg_buf_addf(out, "\n## %s: `[namespace.NAME]`\n\n", section->title);
+        cg_buf_addf(out, "\n## %s: `[%.*sNAME]`\n\n", section->title, (int)strcspn(section->name, "*"), section->name);
     else if (cg_str_ends(section->name, "[]"))
         cg_buf_addf(out, "\n## %s: `[[%.*s]]`\n\n", section->title, (int)strcspn(section->name, "["), section->name);
     else if (*section->name)

@@ -61,9 +61,11 @@ static void add_section(struct cg_buf *out, const struct cg_conf_section *sectio
 {
     if (cg_str_ends(section->name, "[]"))
         cg_buf_addf(out, ".SH \"[[%.*s]]\"\n", (int)strcspn(section->name, "["), section->name);
+    else if (cg_str_ends(section->name, "*"))
+        cg_buf_addf(out, ".SH \"[%.*sNAME]\"\n", (int)strcspn(section->name, "*"), section->name);
     else
-        cg_buf_addf(out, ".SH \"%s%s%s\"\n", *section->name ? "[" : "TOP LEVEL",
-                    cg_str_ends(section->name, "*") ? "namespace.NAME" : section->name, *section->name ? "]" : "");
+        cg_buf_addf(out, ".SH \"%s%s%s\"\n", *section->name ? "[" : "TOP LEVEL", section->name,
+                    *section->name ? "]" : "");
     add_text(out, section->doc);
     cg_buf_addch(out, '\n');
     for (size_t i = 0; i < cg_conf_key_count; i++)
