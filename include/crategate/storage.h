@@ -30,15 +30,21 @@
 #include "crategate/err.h"
 
 struct cg_buf;
+struct cg_feed;
 struct cg_storage;
 struct cg_crate_upload; /* a crate on its way in; opaque, each driver's own */
 
-/* An open crate for reading. The caller closes fd. */
+/* An open crate for reading, whole (fd, which the caller closes) or still on its way in (feed, a reference of the
+ * caller's; fd is -1). See cg_crate_file_close. */
 struct cg_crate_file {
     int fd;
+    struct cg_feed *feed;
     uint64_t size;
     int64_t mtime; /* wall seconds */
 };
+
+/* Gives back whichever it is; leaves it empty. */
+void cg_crate_file_close(struct cg_crate_file *file);
 
 /* Return non-OK to stop; it becomes the result of the walk. */
 typedef enum cg_err (*cg_index_visit)(void *cls, const char *index_name);
@@ -67,6 +73,11 @@ struct cg_storage_ops {
     void (*crate_abort)(struct cg_storage *st, struct cg_crate_upload **up);
 
     enum cg_err (*crate_open)(struct cg_storage *st, const char *name, const char *version,
+                              struct cg_crate_file *file_out, struct cg_error *err) CG_CHECK;
+    /* For sending it to somebody: as crate_open, but it may come as a feed. `cksum` is what its index line says (hex);
+     * what differs is never given out whole: UNAVAILABLE, or the feed fails before its last byte. NULL where crate_open
+     * is all there is. */
+    enum cg_err (*crate_send)(struct cg_storage *st, const char *name, const char *version, const char *cksum,
                               struct cg_crate_file *file_out, struct cg_error *err) CG_CHECK;
     enum cg_err (*crate_remove)(struct cg_storage *st, const char *name, const char *version,
                                 struct cg_error *err) CG_CHECK;

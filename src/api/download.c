@@ -3,7 +3,6 @@
 #include "api/api.h"
 
 #include <string.h>
-#include <unistd.h>
 
 #include "base/str.h"
 
@@ -40,14 +39,12 @@ static const char *artifact_version(struct cg_request *req, const char *file, co
 
 static enum cg_step send_checksum(struct cg_request *req, const char *version)
 {
-    struct cg_crate_file file = {.fd = -1};
-    char etag[CG_ETAG_SIZE + 32];
+    char cksum[CG_CKSUM_SIZE];
     struct cg_error err = {0};
 
-    if (cg_registry_download(req->gw->registry, req->ns, req->crate, version, false, &file, etag, &err) != CG_OK)
+    if (cg_registry_cksum(req->gw->registry, req->ns, req->crate, version, cksum, &err) != CG_OK)
         return cg_respond_error(req, &err);
-    close(file.fd);
-    return cg_respond_text(req, 200, "text/plain", cg_arena_strndup(req->arena, etag + 1, strlen(etag) - 2));
+    return cg_respond_text(req, 200, "text/plain", cksum);
 }
 
 enum cg_step cg_api_artifact(struct cg_request *req)

@@ -70,7 +70,8 @@ struct cg_response {
     bool gzip;
     struct cg_buf buf;
     int fd; /* -1: none */
-    uint64_t file_offset, file_len;
+    struct cg_feed *feed; /* NULL: none; else a file that is still being filled */
+    uint64_t file_offset, file_len; /* of fd or feed */
 };
 
 /* One row of the static route table (api/routes.c). A handler returns RESPOND or, from `fast` only, WAIT: "ask slow". */
@@ -191,7 +192,7 @@ enum cg_step cg_respond_text(struct cg_request *req, unsigned status, const char
 /* 200, or 304 by If-None-Match (strong or weak, lists, *) or else If-Modified-Since; takes the reference. gzip when the
  * client accepts it. Sets ETag, Last-Modified, Cache-Control and Vary. */
 enum cg_step cg_respond_blob(struct cg_request *req, struct cg_blob *blob, const char *content_type);
-/* 200, 206, 304 or 416 of a file; takes the descriptor. */
+/* 200, 206, 304 or 416 of a file; takes the descriptor or feed. */
 enum cg_step cg_respond_file(struct cg_request *req, struct cg_crate_file *file, const char *etag,
                              const char *content_type);
 /* req->error (or `err` copied there) as Cargo's JSON, with WWW-Authenticate on 401 and Retry-After on 429 and 503. */

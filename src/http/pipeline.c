@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/feed.h"
 #include "http/record.h"
 #include "http/spool.h"
 #include "log/metrics.h"
@@ -109,6 +110,7 @@ static void free_response(struct cg_response *response)
     cg_buf_free(&response->buf);
     if (response->fd >= 0)
         close(response->fd);
+    cg_feed_unref(&response->feed);
 }
 
 void cg_pipeline_finish(struct cg_request **reqp, bool sent)

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/feed.h"
 #include "base/str.h"
 #include "conf/conf.h"
 #include "crategate/clock.h"
@@ -26,6 +27,7 @@ static void begin(struct cg_request *req, unsigned status, const char *content_t
     cg_buf_free(&response->buf);
     if (response->fd >= 0)
         close(response->fd);
+    cg_feed_unref(&response->feed);
     *response = (struct cg_response){.status = status, .content_type = content_type, .fd = -1};
 }
 
@@ -115,7 +117,7 @@ static enum cg_step refuse_range(struct cg_request *req, struct cg_crate_file *f
 {
     struct cg_error err = {0};
 
-    close(file->fd);
+    cg_crate_file_close(file);
     cg_error_set(&err, CG_ERR_RANGE, "the range lies outside of the file");
     cg_respond_error(req, &err);
     cg_response_header(req, "Content-Range",
@@ -144,7 +146,7 @@ enum cg_step cg_respond_file(struct cg_request *req, struct cg_crate_file *file,
     begin(req, unchanged ? 304 : rc == CG_OK ? 206 : 200, unchanged ? NULL : content_type);
     add_validators(req, cg_arena_strdup(req->arena, etag), file->mtime, "Authorization");
     if (unchanged) {
-        close(file->fd);
+        cg_crate_file_close(file);
         return CG_STEP_RESPOND;
     }
     cg_response_header(req, "Accept-Ranges", "bytes");
@@ -154,6 +156,7 @@ enum cg_step cg_respond_file(struct cg_request *req, struct cg_crate_file *file,
                                            (unsigned long long)(range.first + range.len - 1),
                                            (unsigned long long)file->size));
     req->response.fd = file->fd;
+    req->response.feed = file->feed;
     req->response.file_offset = range.first;
     req->response.file_len = range.len;
     return CG_STEP_RESPOND;

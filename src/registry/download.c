@@ -96,7 +96,10 @@ enum cg_err cg_counts_flush(struct cg_namespace *ns, struct cg_error *err)
 static enum cg_err open_crate(const struct cg_found *found, struct cg_crate_file *file_out, struct cg_error *err)
 {
     struct cg_storage *st = found->ns->st;
-    enum cg_err rc = st->ops->crate_open(st, found->entry.name, found->entry.version, file_out, err);
+    const struct cg_index_entry *entry = &found->entry;
+    enum cg_err rc = st->ops->crate_send
+                         ? st->ops->crate_send(st, entry->name, entry->version, entry->cksum, file_out, err)
+                         : st->ops->crate_open(st, entry->name, entry->version, file_out, err);
 
     if (rc != CG_ERR_ABSENT)
         return rc;
@@ -105,6 +108,18 @@ static enum cg_err open_crate(const struct cg_found *found, struct cg_crate_file
     return cg_error_set(err, CG_ERR_ABSENT,
                         "the file of crate `%s` %s is missing from the registry's store; tell its administrators",
                         found->entry.name, found->entry.version);
+}
+
+enum cg_err cg_registry_cksum(struct cg_registry *reg, const char *ns, const char *name, const char *version,
+                              char cksum_out[CG_CKSUM_SIZE], struct cg_error *err)
+{
+    struct cg_found found = {0};
+    enum cg_err rc = cg_find_version(reg, ns, name, version, &found, err);
+
+    if (rc == CG_OK)
+        snprintf(cksum_out, CG_CKSUM_SIZE, "%s", found.entry.cksum);
+    cg_found_free(&found);
+    return rc;
 }
 
 enum cg_err cg_registry_download(struct cg_registry *reg, const char *ns, const char *name, const char *version,

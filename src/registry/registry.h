@@ -57,10 +57,16 @@ enum cg_err cg_registry_index_load(struct cg_registry *reg, const char *ns, cons
                                    struct cg_blob **blob_out, struct cg_error *err) CG_CHECK;
 
 /* A crate to send. `name` may be spelled in any case the index path allows; ABSENT when name or version is unknown.
- * etag is the quoted sha256. Counts a download unless `count` is false (HEAD, ranges). Caller closes file_out->fd. */
+ * etag is the quoted sha256. Counts a download unless `count` is false (HEAD, ranges). The file may still be coming in; the caller gives it back with
+ * cg_crate_file_close. */
 enum cg_err cg_registry_download(struct cg_registry *reg, const char *ns, const char *name, const char *version,
                                  bool count, struct cg_crate_file *file_out, char etag_out[CG_ETAG_SIZE + 32],
                                  struct cg_error *err) CG_CHECK;
+
+#define CG_CKSUM_SIZE 65
+/* The sha256 (hex) of a version, from its index line; ABSENT as above. */
+enum cg_err cg_registry_cksum(struct cg_registry *reg, const char *ns, const char *name, const char *version,
+                              char cksum_out[CG_CKSUM_SIZE], struct cg_error *err) CG_CHECK;
 
 /* Where a body's bytes come from: a spool of the http room or a file in a test. */
 struct cg_source {

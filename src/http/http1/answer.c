@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 #include "http/http1/loop.h"
 
+#include <unistd.h>
+
+#define FEED_BLOCK (64u * 1024u)
+
 static void drop_blob(void *cls)
 {
     struct cg_blob *blob = cls;
@@ -33,6 +37,46 @@ static struct MHD_Response *from_file(struct cg_response *response)
     return made;
 }
 
+/* The library asks for bytes of a file that is still coming in. */
+static ssize_t read_feed(void *cls, uint64_t pos, char *out, size_t max)
+{
+    struct cg_http1_conn *conn = cls;
+    uint64_t len = 0, at = conn->feed_offset + pos;
+    ssize_t n;
+
+    switch (cg_feed_ready(conn->feed, at, NULL, &len)) {
+    case CG_OK:
+        n = pread(cg_feed_fd(conn->feed), out, len < max ? (size_t)len : max, (off_t)at);
+        return n > 0 ? n : MHD_CONTENT_READER_END_WITH_ERROR;
+    case CG_ERR_AGAIN:
+        conn->feed_waiter.offset = at;
+        cg_conn_await_feed(conn);
+        return 0;
+    default: /* the client sees an end before Content-Length, and throws away what it has */
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    }
+}
+
+static void drop_feed(void *cls)
+{
+    struct cg_http1_conn *conn = cls;
+
+    cg_feed_unref(&conn->feed);
+}
+
+static struct MHD_Response *from_feed(struct cg_http1_conn *conn, struct cg_response *response)
+{
+    struct MHD_Response *made =
+        MHD_create_response_from_callback(response->file_len, FEED_BLOCK, read_feed, conn, drop_feed);
+
+    if (made) {
+        conn->feed = response->feed;
+        conn->feed_offset = response->file_offset;
+        response->feed = NULL;
+    }
+    return made;
+}
+
 static struct MHD_Response *from_buf(struct cg_response *response)
 {
     static char nothing[1];
@@ -56,14 +100,17 @@ static bool add_headers(struct MHD_Response *made, const struct cg_response *res
     return ok;
 }
 
-struct MHD_Response *cg_answer_make(struct cg_response *response, bool close_after)
+struct MHD_Response *cg_answer_make(struct cg_http1_conn *conn, bool close_after)
 {
+    struct cg_response *response = &conn->req->response;
     struct MHD_Response *made;
 
     if (response->blob)
         made = from_blob(response);
     else if (response->fd >= 0 && response->file_len > 0)
         made = from_file(response);
+    else if (response->feed && response->file_len > 0)
+        made = from_feed(conn, response);
     else
         made = from_buf(response);
     if (made && !add_headers(made, response, close_after)) {

@@ -264,12 +264,30 @@ void cg_conn_resume(struct cg_http1_conn *conn)
     MHD_resume_connection(conn->mhd);
 }
 
+static void on_feed(struct cg_feed_waiter *waiter)
+{
+    wake((char *)waiter - offsetof(struct cg_http1_conn, feed_waiter));
+}
+
+/* Suspended first, as above: registered, it may be woken at any moment. */
+void cg_conn_await_feed(struct cg_http1_conn *conn)
+{
+    uint64_t len;
+
+    MHD_suspend_connection(conn->mhd);
+    conn->loop->waiting++;
+    conn->waits_ms = conn->loop->now_ms;
+    conn->feed_waiter.wake = on_feed;
+    if (cg_feed_ready(conn->feed, conn->feed_waiter.offset, &conn->feed_waiter, &len) != CG_ERR_AGAIN)
+        wake(conn); /* something has come, or gone wrong, meanwhile */
+}
+
 /* Answering before the body has come makes the library close the connection behind the answer. */
 static enum MHD_Result answer(struct cg_http1_conn *conn)
 {
     struct cg_http1 *server = conn->loop->server;
     unsigned status = conn->req->response.status;
-    struct MHD_Response *response = cg_answer_make(&conn->req->response, atomic_load(&server->draining));
+    struct MHD_Response *response = cg_answer_make(conn, atomic_load(&server->draining));
     enum MHD_Result rc;
 
     if (!response)

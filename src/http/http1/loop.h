@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/feed.h"
 #include "http/http.h"
 #include "http/http1/delay.h"
 #include "http/http1/linger.h"
@@ -40,6 +41,9 @@ struct cg_http1_conn {
     uint64_t body_bytes;
     struct cg_request *req;           /* NULL between requests */
     struct cg_http1_conn *woken_next; /* under the loop's lock */
+    struct cg_feed *feed;             /* what is being sent while it still comes in, else NULL */
+    uint64_t feed_offset;             /* where in it the answer begins */
+    struct cg_feed_waiter feed_waiter;
 };
 
 struct cg_http1_loop {
@@ -98,7 +102,10 @@ void cg_conn_resume(struct cg_http1_conn *conn);
 /* Cuts off a client that is too slow with its headers or body, or that has left unnoticed. */
 void cg_conn_check_pace(struct cg_http1_conn *conn);
 
-/* answer.c: makes the library's response of ours, which gives away its body; NULL when it cannot. */
-struct MHD_Response *cg_answer_make(struct cg_response *response, bool close_after) CG_CHECK;
+/* Waits for the connection's feed, from inside the library's asking for bytes. */
+void cg_conn_await_feed(struct cg_http1_conn *conn);
+
+/* answer.c: makes the library's response of the request's, which gives away its body; NULL when it cannot. */
+struct MHD_Response *cg_answer_make(struct cg_http1_conn *conn, bool close_after) CG_CHECK;
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -99,6 +100,22 @@ static enum cg_step send_file(struct cg_request *req)
     return cg_respond_file(req, &file, "\"file\"", "application/octet-stream");
 }
 
+static struct cg_feed *feed;
+
+struct cg_feed *fixture_feed(void)
+{
+    cg_feed_unref(&feed);
+    feed = cg_feed_new(memfd_create("feed", MFD_CLOEXEC), FILE_SIZE);
+    return cg_feed_ref(feed);
+}
+
+static enum cg_step send_feed(struct cg_request *req)
+{
+    struct cg_crate_file file = {.fd = -1, .feed = cg_feed_ref(feed), .size = FILE_SIZE, .mtime = 1763791675};
+
+    return cg_respond_file(req, &file, "\"feed\"", "application/octet-stream");
+}
+
 static enum cg_step absent(struct cg_request *req)
 {
     cg_error_set(&req->error, CG_ERR_ABSENT, "no such crate");
@@ -165,6 +182,7 @@ static const struct cg_route routes[] = {
     {.methods = CG_GET, .pattern = "/later", OPEN_ROUTE, .slow = later},
     {.methods = CG_GET, .pattern = "/blob", OPEN_ROUTE, .fast = send_blob},
     {.methods = CG_GET, .pattern = "/file", OPEN_ROUTE, .slow = send_file},
+    {.methods = CG_GET, .pattern = "/feed", OPEN_ROUTE, .slow = send_feed},
     {.methods = CG_GET, .pattern = "/query", OPEN_ROUTE, .fast = query},
     {.methods = CG_PUT | CG_POST, .pattern = "/echo", OPEN_ROUTE, .body = CG_BODY_MEMORY, .slow = echo},
     {.methods = CG_PUT, .pattern = "/spool", OPEN_ROUTE, .body = CG_BODY_SPOOL, .slow = publish},
@@ -302,6 +320,7 @@ void fixture_close(struct fixture *f)
 {
     struct cg_policy *policy = f->gw.policy;
 
+    cg_feed_unref(&feed);
     cg_pool_free(&f->gw.pool);
     cg_authn_free(&f->gw.authn);
     cg_audit_close(&f->gw.audit);

@@ -8,6 +8,7 @@
 #ifndef CG_TESTS_HTTP_FIXTURE_H
 #define CG_TESTS_HTTP_FIXTURE_H
 
+#include "base/feed.h"
 #include "http/http.h"
 
 #define ALICE "Basic YWxpY2U6d29uZGVybGFuZA=="
@@ -40,5 +41,8 @@ void fixture_gate_wait(unsigned count);
 /* How many times a slow handler of a change ran. */
 unsigned fixture_changes(void);
 char fixture_file_byte(size_t i);
+/* A fresh feed of FILE_SIZE bytes, which is what /feed answers from now on; a reference for the caller. Close the
+ * fixture, or make another one, to drop the one that it keeps. */
+struct cg_feed *fixture_feed(void);
 
 #endif
