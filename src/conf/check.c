@@ -75,9 +75,8 @@ const struct cg_conf_grant *cg_conf_first_grant(const struct cg_conf_namespace *
     return NULL;
 }
 
-/* A change by nobody could not be laid at anybody's door. */
-static void check_anonymous(struct cg_conf_context *ctx, const struct cg_conf_place *place, const char *leaf,
-                            const struct cg_conf_grants *grants)
+void cg_conf_check_anonymous(struct cg_conf_context *ctx, const struct cg_conf_place *place, const char *leaf,
+                             const struct cg_conf_grants *grants)
 {
     for (size_t i = 0; i < grants->count; i++)
         if (grants->items[i].kind == CG_GRANT_ANONYMOUS)
@@ -100,8 +99,7 @@ static void check_directory_needed(struct cg_conf_context *ctx, const struct cg_
     free(shown);
 }
 
-/* One beginning covers another when it begins it: "pay" covers "pay-" and "Pay_x". */
-static bool covers(const char *a, const char *b)
+bool cg_conf_prefix_covers(const char *a, const char *b)
 {
     char folded_a[CG_CRATE_NAME_MAX + 1], folded_b[CG_CRATE_NAME_MAX + 1];
 
@@ -112,10 +110,10 @@ static bool covers(const char *a, const char *b)
 
 static bool same_name(const char *a, const char *b)
 {
-    return covers(a, b) && strlen(a) == strlen(b);
+    return cg_conf_prefix_covers(a, b) && strlen(a) == strlen(b);
 }
 
-static void check_prefix_twice(struct cg_conf_context *ctx, const struct cg_conf_place *place, char *const *prefixes)
+void cg_conf_check_prefix_twice(struct cg_conf_context *ctx, const struct cg_conf_place *place, char *const *prefixes)
 {
     for (int i = 0; prefixes[i]; i++)
         for (int j = 0; j < i; j++)
@@ -133,7 +131,7 @@ static void check_prefix_pair(struct cg_conf_context *ctx, const struct cg_conf_
 
     for (int i = 0; second->prefixes[i]; i++)
         for (int j = 0; first->prefixes[j]; j++)
-            if (covers(second->prefixes[i], first->prefixes[j]))
+            if (cg_conf_prefix_covers(second->prefixes[i], first->prefixes[j]))
                 cg_conf_problem(ctx, &here, "prefixes", i,
                                 "\"%s\" and \"%s\" of namespace %s (line %u) reserve the same names for two namespaces",
                                 second->prefixes[i], first->prefixes[j], first->name,
@@ -145,10 +143,10 @@ static void check_namespace(struct cg_conf_context *ctx, size_t index)
     const struct cg_conf_namespace *ns = &ctx->conf->namespaces[index];
     struct cg_conf_place place = cg_conf_place_of_namespace(ctx, ns->name);
 
-    check_anonymous(ctx, &place, "publish", &ns->publish);
-    check_anonymous(ctx, &place, "admin", &ns->admin);
+    cg_conf_check_anonymous(ctx, &place, "publish", &ns->publish);
+    cg_conf_check_anonymous(ctx, &place, "admin", &ns->admin);
     check_directory_needed(ctx, &place, ns);
-    check_prefix_twice(ctx, &place, ns->prefixes);
+    cg_conf_check_prefix_twice(ctx, &place, ns->prefixes);
     for (size_t i = 0; i < index; i++)
         check_prefix_pair(ctx, &ctx->conf->namespaces[i], ns);
 }
@@ -160,6 +158,8 @@ void cg_conf_check_all(struct cg_conf_context *ctx)
     check_tokens(ctx);
     if (ctx->conf->ldap.present)
         cg_conf_check_ldap(ctx);
+    if (ctx->conf->teams.present)
+        cg_conf_check_teams(ctx);
     for (size_t i = 0; i < ctx->conf->namespace_count; i++)
         check_namespace(ctx, i);
 }

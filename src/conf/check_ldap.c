@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "conf/format.h"
 #include "conf/parse.h"
+#include "conf/schema.h"
 
 /* Pitfall 7: nothing is sent in the clear but to this machine, and only where that is said twice. */
 static void check_plaintext(struct cg_conf_context *ctx, const struct cg_conf_place *place)
@@ -101,9 +102,15 @@ static void check_bind(struct cg_conf_context *ctx, const struct cg_conf_place *
 
 static void check_template(struct cg_conf_context *ctx, const struct cg_conf_place *place)
 {
-    if (*ctx->conf->ldap.user_dn_template && json_object_get(place->object, "search_filter"))
+    const struct cg_conf_ldap *ldap = &ctx->conf->ldap;
+    const struct cg_conf_key *key = cg_conf_find_key("ldap", "search_filter");
+    json_t *usual = json_loads(cg_conf_default(key, ldap->directory_type), JSON_DECODE_ANY, NULL);
+
+    /* The default says nothing, and stands in every dump. */
+    if (*ldap->user_dn_template && !cg_streq(ldap->search_filter, json_string_value(usual)))
         cg_conf_problem(ctx, place, "user_dn_template", -1,
                         "and search_filter exclude each other: people are either searched for or have a known DN");
+    json_decref(usual);
 }
 
 /* Pitfall 6: without its password the service account would fall through to anonymous. */
@@ -146,6 +153,9 @@ static void check_group_base(struct cg_conf_context *ctx, const struct cg_conf_p
                         grant->text, ns->name, grant->line);
     else if (*ctx->conf->ldap.required_group)
         cg_conf_problem(ctx, place, "group_base", -1, "is required by required_group");
+    else if (ctx->conf->ldap.group_map_count)
+        cg_conf_problem(ctx, place, "group_base", -1, "is required by [[ldap.group_map]] (line %u)",
+                        ctx->conf->ldap.group_map[0].line);
     else if (ctx->conf->teams.present)
         cg_conf_problem(ctx, place, "group_base", -1, "is required by [teams]");
 }

@@ -13,26 +13,38 @@
 #define FILE_BYTES_MAX (4 * 1024 * 1024)
 #define VALUE_BYTES_MAX (1024 * 1024)
 
-static void free_members(const char *section, void *target)
+void cg_conf_free_members(const char *section, void *target)
 {
     for (size_t i = 0; i < cg_conf_key_count; i++)
         if (cg_conf_in_section(cg_conf_keys[i].name, section))
             cg_value_free(&cg_conf_keys[i], target);
 }
 
+static void free_group_map(struct cg_conf *conf)
+{
+    for (size_t i = 0; i < conf->ldap.group_map_count; i++)
+        cg_conf_free_members("ldap.group_map[]", &conf->ldap.group_map[i]);
+    free(conf->ldap.group_map);
+}
+
 static void conf_free(struct cg_conf *conf)
 {
+    if (conf->base) {
+        cg_conf_free_teams(conf);
+        return;
+    }
     for (size_t i = 0; i < conf->namespace_count; i++) {
-        free_members("namespace.*", &conf->namespaces[i]);
+        cg_conf_free_members("namespace.*", &conf->namespaces[i]);
         free(conf->namespaces[i].name);
         free(conf->namespaces[i].team_dn);
     }
     free(conf->namespaces);
-    free_members("", conf);
-    free_members("log", conf);
-    free_members("audit", conf);
-    free_members("ldap", conf);
-    free_members("teams", conf);
+    cg_conf_free_members("", conf);
+    cg_conf_free_members("log", conf);
+    cg_conf_free_members("audit", conf);
+    cg_conf_free_members("ldap", conf);
+    cg_conf_free_members("teams", conf);
+    free_group_map(conf);
     cg_secret_free(&conf->ldap.bind_password);
     free(conf->file);
     free(conf);

@@ -22,6 +22,7 @@
 
 #include "base/buf.h"
 #include "base/secret.h"
+#include "base/str.h"
 #include "crategate/err.h"
 #include "log/log.h"
 
@@ -33,6 +34,7 @@ struct cg_conf_grant {
     char *value; /* name or DN as written; "" for authenticated and anonymous */
     char *text;  /* the whole grant as written: "group:payments" */
     unsigned line;
+    bool mapped; /* it stands in [[ldap.group_map]], not in the namespace's own list */
 };
 
 struct cg_conf_grants {
@@ -52,11 +54,23 @@ struct cg_conf_namespace {
     char *team_dn; /* of a namespace made by [teams]: the group's canonical DN; else NULL */
 };
 
+/* One [[ldap.group_map]]: it is in the namespace's lists too, as a mapped grant. */
+struct cg_conf_group_map {
+    char *group; /* DN as written */
+    char *namespace_name;
+    int role; /* enum cg_mapped_role */
+    unsigned line;
+};
+
+enum cg_mapped_role { CG_MAPPED_READ, CG_MAPPED_PUBLISH, CG_MAPPED_OWNER, CG_MAPPED_ADMIN };
+
 /* [teams]: what the namespace of each team is made of. {team} in the texts stands for the team's name. */
 struct cg_conf_teams {
     bool present;
+    unsigned line;
     char *group_filter; /* below ldap.group_base */
     char *name_prefix;  /* taken off the group's name */
+    bool known;         /* the namespaces of the teams are in this snapshot: see cg_conf_with_teams */
     struct cg_conf_namespace like; /* type, storage, grants ... as written; name NULL */
 };
 
@@ -138,10 +152,13 @@ struct cg_conf_ldap {
     unsigned max_failures_per_address; /* per minute */
     int64_t failure_window;
     unsigned max_logins_per_second; /* that reach the directory, of all people together; 0: no limit */
+    struct cg_conf_group_map *group_map;
+    size_t group_map_count;
 };
 
 struct cg_conf {
     atomic_uint refs;
+    struct cg_conf *base; /* of a snapshot with teams: the one as loaded, which owns all but the teams; else NULL */
     char *file; /* where it was read from */
     char *public_url; /* without trailing slash */
     char **listen;
@@ -187,6 +204,22 @@ void cg_conf_write_man(struct cg_buf *out);
 
 /* Is there a directory to ask: an [ldap] section that is enabled? */
 bool cg_conf_has_directory(const struct cg_conf *conf);
+/* The name of the namespace that [teams] makes of a group. INVALID with a sentence when it can make none. */
+enum cg_err cg_conf_team_name(const struct cg_conf *conf, const char *group, char out[CG_NAMESPACE_MAX + 1],
+                              struct cg_error *err) CG_CHECK;
+/*
+ * The snapshot `base` (or what it is derived from) with one more namespace for each of these teams, {team} filled in
+ * and team_dn set; it shares everything else with the base and keeps a reference to it. What cannot be a namespace is
+ * left out and told in `problems` (may be NULL), one a line: a group without the prefix, a name that is none, that is
+ * configured already, or that two groups bear (neither gets it), a prefix that covers another namespace's. Earlier
+ * teams come before later ones. INVALID when there is no [teams].
+ */
+enum cg_err cg_conf_with_teams(struct cg_conf *base, const struct cg_conf_team *teams, size_t count,
+                               struct cg_buf *problems, struct cg_conf **conf_out) CG_CHECK;
+/* The snapshot as loaded from the file, without teams; borrowed. */
+const struct cg_conf *cg_conf_base(const struct cg_conf *conf);
+/* Does [teams] speak of namespaces that this snapshot does not know, because no directory has told yet? */
+bool cg_conf_teams_unknown(const struct cg_conf *conf);
 /* The namespace of that name, NULL when there is none. */
 const struct cg_conf_namespace *cg_conf_namespace(const struct cg_conf *conf, const char *name);
 /* Keys that differ between two snapshots and only take effect at a restart (listen, state_dir, workers...), one a line.*/

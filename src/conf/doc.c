@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 /* docs/configuration.md. */
+#include <string.h>
+
 #include "base/str.h"
 #include "conf/conf.h"
 #include "conf/describe.h"
@@ -69,6 +71,8 @@ static void write_section(const struct cg_conf_section *section, struct cg_buf *
 {
     if (cg_str_ends(section->name, "*"))
         cg_buf_addf(out, "\n## %s: `[namespace.NAME]`\n\n", section->title);
+    else if (cg_str_ends(section->name, "[]"))
+        cg_buf_addf(out, "\n## %s: `[[%.*s]]`\n\n", section->title, (int)strcspn(section->name, "["), section->name);
     else if (*section->name)
         cg_buf_addf(out, "\n## %s: `[%s]`\n\n", section->title, section->name);
     else

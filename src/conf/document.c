@@ -51,6 +51,8 @@ static unsigned line_at(const struct cg_conf_context *ctx, const char *path)
 
 static char *path_of(const struct cg_conf_place *place)
 {
+    if (place->array)
+        return cg_asprintf("%s" PATH_SEPARATOR "%s" PATH_SEPARATOR "%s", place->parent, place->array, place->name);
     if (place->parent)
         return cg_asprintf("%s" PATH_SEPARATOR "%s", place->parent, place->name);
     return cg_strdup(place->name);
@@ -75,6 +77,8 @@ unsigned cg_conf_line(const struct cg_conf_context *ctx, const struct cg_conf_pl
 
 char *cg_conf_shown(const struct cg_conf_place *place, const char *leaf)
 {
+    if (place->array)
+        return cg_asprintf("%s.%s[%s]%s%s", place->parent, place->array, place->name, leaf ? "." : "", leaf ? leaf : "");
     return cg_asprintf("%s%s%s%s%s", place->parent ? place->parent : "", place->parent ? "." : "", place->name,
                        *place->name && leaf ? "." : "", leaf ? leaf : "");
 }

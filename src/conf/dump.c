@@ -5,10 +5,20 @@
 #include "conf/conf.h"
 #include "conf/value.h"
 
+/* `name`: of a namespace. */
+static void dump_header(const char *section, const char *name, struct cg_buf *out)
+{
+    if (name)
+        cg_buf_addf(out, "\n[namespace.%s]\n", name);
+    else if (cg_conf_section_repeats(section))
+        cg_buf_addf(out, "\n[[%.*s]]\n", (int)strcspn(section, "["), section);
+    else if (*section)
+        cg_buf_addf(out, "\n[%s]\n", section);
+}
+
 static void dump_section(const char *section, const char *name, const void *target, struct cg_buf *out)
 {
-    if (*section)
-        cg_buf_addf(out, "\n[%s%s]\n", name ? "namespace." : section, name ? name : "");
+    dump_header(section, name, out);
     for (size_t i = 0; i < cg_conf_key_count; i++) {
         const struct cg_conf_key *key = &cg_conf_keys[i];
 
@@ -22,11 +32,14 @@ static void dump_section(const char *section, const char *name, const void *targ
 
 void cg_conf_dump(const struct cg_conf *conf, struct cg_buf *out)
 {
+    conf = cg_conf_base(conf);
     dump_section("", NULL, conf, out);
     dump_section("log", NULL, conf, out);
     dump_section("audit", NULL, conf, out);
     if (conf->ldap.present)
         dump_section("ldap", NULL, conf, out);
+    for (size_t i = 0; i < conf->ldap.group_map_count; i++)
+        dump_section("ldap.group_map[]", NULL, &conf->ldap.group_map[i], out);
     if (conf->teams.present)
         dump_section("teams", NULL, conf, out);
     for (size_t i = 0; i < conf->namespace_count; i++)

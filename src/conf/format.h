@@ -33,9 +33,17 @@ enum cg_err cg_conf_check_user_dn_template(const char *value, struct cg_error *e
 
 /* Paths and names (format_name.c). */
 enum cg_err cg_conf_check_path(const char *value, struct cg_error *err) CG_CHECK; /* absolute, or empty */
+enum cg_err cg_conf_check_printable(const char *value, struct cg_error *err) CG_CHECK; /* no control characters */
 enum cg_err cg_conf_check_prefix(const char *value, struct cg_error *err) CG_CHECK;
 enum cg_err cg_conf_check_required_field(const char *value, struct cg_error *err) CG_CHECK;
 enum cg_err cg_conf_check_namespace_name(const char *value, struct cg_error *err) CG_CHECK;
+/* Teams (format_team.c). A prefix with {team} in it. */
+enum cg_err cg_conf_check_team_prefix(const char *value, struct cg_error *err) CG_CHECK;
+/* A text in which no brace stands for anything but {team}. */
+enum cg_err cg_conf_check_team_text(const char *value, struct cg_error *err) CG_CHECK;
+/* Every {team} replaced; fresh. */
+char *cg_conf_fill_team(const char *text, const char *team);
+
 /* The wordless part of a grant: kind, and where its value begins in `text`. */
 enum cg_err cg_conf_parse_grant(const char *text, int *kind_out, const char **value_out, struct cg_error *err) CG_CHECK;
 

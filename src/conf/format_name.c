@@ -23,6 +23,14 @@ enum cg_err cg_conf_check_path(const char *value, struct cg_error *err)
     return CG_OK;
 }
 
+enum cg_err cg_conf_check_printable(const char *value, struct cg_error *err)
+{
+    for (const char *p = value; *p; p++)
+        if ((unsigned char)*p < ' ' || *p == 0x7f)
+            return cg_error_set(err, CG_ERR_INVALID, "must have no control character");
+    return CG_OK;
+}
+
 enum cg_err cg_conf_check_prefix(const char *value, struct cg_error *err)
 {
     if (strchr(value, '*'))

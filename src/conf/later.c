@@ -14,7 +14,6 @@ const struct cg_conf_later cg_conf_later[] = {
     {"tls_key", NULL, "\"\"", NEEDS_PROXY},
     {"artifactory", NULL, NULL, DISK_ONLY},
     {"ldap.revoke_on_password_change", NULL, "false", "revoke tokens with crategatectl token revoke"},
-    {"ldap.group_map", NULL, NULL, "name the groups in the grants of each namespace"},
     {"namespace.*.type", "remote", NULL, LOCAL_ONLY},
     {"namespace.*.type", "virtual", NULL, LOCAL_ONLY},
     {"namespace.*.storage", "artifactory", NULL, DISK_ONLY},
@@ -53,6 +52,11 @@ const struct cg_conf_section *cg_conf_find_section(const char *name)
         if (cg_streq(cg_conf_sections[i].name, name))
             return &cg_conf_sections[i];
     return NULL;
+}
+
+bool cg_conf_section_repeats(const char *section)
+{
+    return strpbrk(section, "*[") != NULL;
 }
 
 const struct cg_conf_later *cg_conf_find_later(const char *section, const char *leaf, const char *word)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 /* docs/crategate.toml.5: the table as a manual page. */
+#include <string.h>
+
 #include "base/str.h"
 #include "conf/conf.h"
 #include "conf/describe.h"
@@ -57,8 +59,11 @@ static void add_key(struct cg_buf *out, const struct cg_conf_key *key)
 
 static void add_section(struct cg_buf *out, const struct cg_conf_section *section)
 {
-    cg_buf_addf(out, ".SH \"%s%s%s\"\n", *section->name ? "[" : "TOP LEVEL",
-                cg_str_ends(section->name, "*") ? "namespace.NAME" : section->name, *section->name ? "]" : "");
+    if (cg_str_ends(section->name, "[]"))
+        cg_buf_addf(out, ".SH \"[[%.*s]]\"\n", (int)strcspn(section->name, "["), section->name);
+    else
+        cg_buf_addf(out, ".SH \"%s%s%s\"\n", *section->name ? "[" : "TOP LEVEL",
+                    cg_str_ends(section->name, "*") ? "namespace.NAME" : section->name, *section->name ? "]" : "");
     add_text(out, section->doc);
     cg_buf_addch(out, '\n');
     for (size_t i = 0; i < cg_conf_key_count; i++)

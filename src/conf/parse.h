@@ -23,8 +23,9 @@ struct cg_conf_context {
 /* A section as it stands in the file. */
 struct cg_conf_place {
     const char *section; /* the table's name of it: "namespace.*" */
-    const char *parent;  /* "namespace" for those, NULL otherwise */
-    const char *name;    /* "ldap", "payments"; "" for the top level */
+    const char *parent;  /* "namespace" for those, "ldap" for its list of sections, NULL otherwise */
+    const char *array;   /* "group_map": a section of that list; NULL otherwise */
+    const char *name;    /* "ldap", "payments", "0" in a list; "" for the top level */
     json_t *object;      /* NULL when the file has no such section */
 };
 
@@ -47,13 +48,29 @@ void cg_conf_refuse_key(struct cg_conf_context *ctx, const struct cg_conf_place 
 
 /* values.c: fills ctx->conf. Every member is set afterwards, whatever the problems. */
 void cg_conf_read_values(struct cg_conf_context *ctx);
+/* One section into its struct, unknown keys refused. */
+void cg_conf_read_section(struct cg_conf_context *ctx, const struct cg_conf_place *place, void *target);
+/* group_map.c: the list, and its grants into the namespaces, which have been read. */
+void cg_conf_read_group_map(struct cg_conf_context *ctx);
 
-/* check.c and check_ldap.c: what only shows when several keys, or files, are looked at. */
+/* check.c, check_ldap.c and check_teams.c: what only shows when several keys, or files, are looked at. */
 void cg_conf_check_all(struct cg_conf_context *ctx);
 void cg_conf_check_ldap(struct cg_conf_context *ctx);
+void cg_conf_check_teams(struct cg_conf_context *ctx);
+/* A change by nobody could not be laid at anybody's door: anonymous only reads. */
+void cg_conf_check_anonymous(struct cg_conf_context *ctx, const struct cg_conf_place *place, const char *leaf,
+                             const struct cg_conf_grants *grants);
+void cg_conf_check_prefix_twice(struct cg_conf_context *ctx, const struct cg_conf_place *place, char *const *prefixes);
 /* The first grant of a namespace whose kind is in the set (1 << enum cg_grant_kind), and the key it stands in; NULL
  * when there is none, and leaf_out is untouched. */
 const struct cg_conf_grant *cg_conf_first_grant(const struct cg_conf_namespace *ns, unsigned kinds,
                                                 const char **leaf_out);
+/* One beginning of names covers another when it begins it: "pay" covers "pay-" and "Pay_x". */
+bool cg_conf_prefix_covers(const char *a, const char *b);
+
+/* conf.c: frees what the keys of a section own. */
+void cg_conf_free_members(const char *section, void *target);
+/* teams.c: a snapshot made by cg_conf_with_teams, its base's reference included. */
+void cg_conf_free_teams(struct cg_conf *conf);
 
 #endif

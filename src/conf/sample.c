@@ -11,7 +11,7 @@ static const char preface[] =
     "# crategate's configuration (TOML). It works as it is, for one namespace that everybody may read.\n"
     "#\n"
     "# Every key is here. Where a line begins with \"#\" and the name of a key, what is shown is the default, or an\n"
-    "# example where there is none: remove the \"#\" to change it. Times are strings with a unit (\"500ms\", \"30s\",\n"
+    "# example where there is none or nearly everybody needs another value: remove the \"#\" to change it. Times are strings with a unit (\"500ms\", \"30s\",\n"
     "# \"15m\", \"12h\", \"7d\"), sizes too (\"512K\", \"64M\", \"2G\": binary units). Secrets are only ever given by "
     "file,\n"
     "# mode 0600 or 0400.\n"
@@ -37,7 +37,9 @@ static void explain(const struct cg_conf_key *key, struct cg_buf *out)
     if (key->flags & CG_KEY_RESTART)
         cg_buf_addstr(&text, " A change takes effect at the next start.");
     cg_conf_wrap(out, "# ", cg_buf_str(&text), WIDTH);
-    if (key->example && key->def && !(key->flags & CG_KEY_SHOW))
+    if (key->flags & CG_KEY_NEEDED)
+        cg_buf_addf(out, "# Default: %s\n", key->def);
+    else if (key->example && key->def && !(key->flags & CG_KEY_SHOW))
         cg_buf_addf(out, "# Example: %s = %s\n", cg_conf_leaf(key->name), key->example);
     cg_buf_free(&text);
 }
@@ -45,7 +47,7 @@ static void explain(const struct cg_conf_key *key, struct cg_buf *out)
 static void write_key(const struct cg_conf_key *key, struct cg_buf *out)
 {
     bool shown = key->flags & CG_KEY_SHOW;
-    const char *value = shown || !key->def ? key->example : key->def;
+    const char *value = shown || key->flags & CG_KEY_NEEDED || !key->def ? key->example : key->def;
 
     cg_buf_addch(out, '\n');
     explain(key, out);

@@ -16,6 +16,7 @@
 #define MAIN(key, member) .name = (key), .field = #member, .offset = offsetof(struct cg_conf, member)
 #define SPACE(key, member) .name = (key), .field = #member, .offset = offsetof(struct cg_conf_namespace, member)
 #define TEAMS(key, member) .name = (key), .field = "teams." #member, .offset = offsetof(struct cg_conf, teams.member)
+#define MAPPED(key, member) .name = (key), .field = "map." #member, .offset = offsetof(struct cg_conf_group_map, member)
 #define RANGE(from, to) .min = (from), .max = (to)
 
 /* Words stand in the order of their enums in conf.h and log.h. */
@@ -33,6 +34,7 @@ static const char *const nested_words[] = {"off", "recursive", "in_chain", NULL}
 static const char *const basic_words[] = {"off", "login", "everywhere", NULL};
 static const char *const namespace_types[] = {"local", NULL};
 static const char *const storages[] = {"filesystem", NULL};
+static const char *const mapped_roles[] = {"read", "publish", "owner", "admin", NULL};
 
 const struct cg_conf_section cg_conf_sections[] = {
     {"", "The gateway",
@@ -47,6 +49,10 @@ const struct cg_conf_section cg_conf_sections[] = {
      "tokens works. Certificates are always verified, referrals are never followed, and an empty password never "
      "reaches the directory; none of that can be configured.",
      "#[ldap]"},
+    {"ldap.group_map[]", "Groups to namespaces",
+     "Another way to write a grant, beside the directory's settings: each [[ldap.group_map]] is as good as \"dn:GROUP\" "
+     "in that list of the namespace, which must have a section of its own (teams have their grants in [teams]).",
+     "#[[ldap.group_map]]"},
     {"namespace.*", "Namespaces",
      "One section for each namespace, [namespace.NAME]; a name has lower-case letters, digits and \"-\", at most 63. "
      "cargo finds it at PUBLIC_URL/api/cargo/NAME/index/. A grant is \"user:NAME\", \"group:NAME\" (the group's "
@@ -57,8 +63,9 @@ const struct cg_conf_section cg_conf_sections[] = {
     {"teams", "Teams",
      "One namespace for each group of the directory that a filter finds, without listing them here. It appears when the "
      "group does, with a name made of the group's; when the group is gone, so is the namespace, but its crates stay on "
-     "disk. In grants and prefixes {team} stands for the name. A namespace with a section of its own comes before a "
-     "team's.",
+     "disk. In grants and prefixes {team} stands for the name of the namespace. A namespace with a section of its own "
+     "comes before a team's. A name belongs to the group that first bore it; another group of that name gets it only by "
+     "`crategatectl namespace adopt` (docs/operations.md).",
      "#[teams]"},
 };
 const size_t cg_conf_section_count = sizeof(cg_conf_sections) / sizeof(cg_conf_sections[0]);
@@ -154,7 +161,7 @@ const struct cg_conf_key cg_conf_keys[] = {
     {MAIN("ldap.tls_min_version", ldap.tls_min_version), .kind = CG_KIND_ENUM, .def = "\"1.2\"", .words = tls_versions,
      .doc = "The oldest version of TLS that a server may speak."},
     {MAIN("ldap.tls_ciphers", ldap.tls_ciphers), .kind = CG_KIND_STRING, .def = "\"\"",
-     .what = "ciphers as libldap's TLS library writes them",
+     .what = "ciphers as libldap's TLS library writes them", .check = cg_conf_check_printable,
      .doc = "Narrows the ciphers: behind the version rule with GnuTLS (a priority string such as \"-CIPHER-ALL:"
             "+AES-256-GCM\"), by itself with OpenSSL (a cipher list such as \"ECDHE+AESGCM\"). \"\": the library's "
             "choice."},
@@ -163,13 +170,14 @@ const struct cg_conf_key cg_conf_keys[] = {
             "EXTERNAL; over ldapi:// by its user id), or not at all."},
     {MAIN("ldap.allow_anonymous_search", ldap.allow_anonymous_search), .kind = CG_KIND_BOOL, .def = "false",
      .doc = "Confirms that bind_method = \"anonymous\" is meant."},
-    {MAIN("ldap.bind_dn", ldap.bind_dn), .kind = CG_KIND_STRING, .def = "\"\"", .what = "DN",
+    {MAIN("ldap.bind_dn", ldap.bind_dn), .kind = CG_KIND_STRING, .flags = CG_KEY_NEEDED, .def = "\"\"", .what = "DN",
      .check = cg_conf_check_optional_dn,
      .doc = "The service account that searches for people and groups. It needs to read them and, for the states of "
             "accounts, may need the right to compare userPassword (docs/operations.md). Required by bind_method = "
             "\"simple\".",
      .example = "\"cn=crategate,ou=services,dc=corp,dc=example\""},
-    {MAIN("ldap.bind_password_file", ldap.bind_password_file), .kind = CG_KIND_STRING, .def = "\"\"",
+    {MAIN("ldap.bind_password_file", ldap.bind_password_file), .kind = CG_KIND_STRING, .flags = CG_KEY_NEEDED,
+     .def = "\"\"",
      .what = "absolute path of a secret", .check = cg_conf_check_path,
      .doc = "The file with its password, mode 0600 or 0400; one line end at its end does not count. It is read again "
             "when the directory refuses the password.",
@@ -203,13 +211,14 @@ const struct cg_conf_key cg_conf_keys[] = {
     {MAIN("ldap.user_dn_template", ldap.user_dn_template), .kind = CG_KIND_STRING, .def = "\"\"",
      .what = "DN with {username}", .check = cg_conf_check_user_dn_template,
      .doc = "Makes the DN of a person from what was typed, escaped, instead of searching for it. search_filter must "
-            "not be given then.",
+            "not be given then, or be the default.",
      .example = "\"uid={username},ou=people,dc=corp,dc=example\""},
     {MAIN("ldap.username_attribute", ldap.username_attribute), .kind = CG_KIND_STRING, .flags = CG_KEY_NONEMPTY,
      .def = "\"uid\"", .presets = {[CG_DIR_AD] = "\"sAMAccountName\""}, .what = "attribute",
      .check = cg_conf_check_attribute, .doc = "Its value in the directory becomes the name, not what was typed."},
     {MAIN("ldap.username_pattern", ldap.username_pattern), .kind = CG_KIND_STRING, .flags = CG_KEY_NONEMPTY,
      .def = "\"^[^\\\\x00-\\\\x1f]{1,128}$\"", .what = "regular expression",
+     .check = cg_conf_check_printable,
      .doc = "What is typed as a name must match (PCRE2), else the directory is not asked."},
     {MAIN("ldap.id_attribute", ldap.id_attribute), .kind = CG_KIND_STRING, .flags = CG_KEY_NONEMPTY,
      .def = "\"entryUUID\"", .presets = {[CG_DIR_AD] = "\"objectGUID\"", [CG_DIR_389DS] = "\"nsUniqueId\""},
@@ -242,7 +251,8 @@ const struct cg_conf_key cg_conf_keys[] = {
      .doc = "Where a person's groups come from: a search with group_filter; the attribute memberOf of the entry, "
             "which must then list all groups that count; Active Directory's tokenGroups (security groups, nested ones "
             "and the primary one included); or nowhere."},
-    {MAIN("ldap.group_base", ldap.group_base), .kind = CG_KIND_STRINGS, .def = "[]", .what = "DNs",
+    {MAIN("ldap.group_base", ldap.group_base), .kind = CG_KIND_STRINGS, .flags = CG_KEY_NEEDED, .def = "[]",
+     .what = "DNs",
      .check = cg_conf_check_dn, .doc = "Where groups are; needed for grants to groups.",
      .example = "[\"ou=groups,dc=corp,dc=example\"]"},
     {MAIN("ldap.group_filter", ldap.group_filter), .kind = CG_KIND_STRING, .flags = CG_KEY_NONEMPTY,
@@ -274,6 +284,14 @@ const struct cg_conf_key cg_conf_keys[] = {
      .doc = "While the directory is down, how long the last good answer serves for reading; then 503."},
     {MAIN("ldap.stale_if_error_write", ldap.stale_if_error_write), .kind = CG_KIND_DURATION, .def = "\"15m\"",
      RANGE(0, 30 * DAY), .doc = "The same for publishing and everything else that changes something."},
+    {MAIN("ldap.sync_interval", ldap.sync_interval), .kind = CG_KIND_DURATION, .def = "\"1h\"", RANGE(0, 7 * DAY),
+     .doc = "How often all owners of tokens are looked up, those whose tokens nobody uses too. \"0\": never."},
+    {MAIN("ldap.max_sweep_fraction", ldap.max_sweep_fraction), .kind = CG_KIND_FRACTION, .def = "0.2",
+     .doc = "When more than this part of the owners of tokens (or of the teams), and more than 5, would be gone at once, "
+            "the directory is not believed: nothing is suspended, and the log and the audit trail say so. 1: it is "
+            "always believed."},
+    {MAIN("ldap.purge_after", ldap.purge_after), .kind = CG_KIND_DURATION, .def = "\"30d\"", RANGE(DAY, 3650 * DAY),
+     .doc = "Tokens that were suspended because their owner is gone are deleted after this time."},
     {MAIN("ldap.basic_auth", ldap.basic_auth), .kind = CG_KIND_ENUM, .def = "\"login\"", .words = basic_words,
      .doc = "Where a directory password is accepted: nowhere, only for making tokens and for web sessions, or from "
             "cargo too."},
@@ -295,6 +313,14 @@ const struct cg_conf_key cg_conf_keys[] = {
      RANGE(0, 100000),
      .doc = "Password logins that reach the directory in a second, of all people together; more are answered 429. 0: "
             "no limit."},
+
+    {MAPPED("ldap.group_map[].group", group), .kind = CG_KIND_STRING, .flags = CG_KEY_REQUIRED, .what = "DN",
+     .check = cg_conf_check_dn, .doc = "The group.", .example = "\"cn=team-a,ou=groups,dc=corp,dc=example\""},
+    {MAPPED("ldap.group_map[].namespace", namespace_name), .kind = CG_KIND_STRING, .flags = CG_KEY_REQUIRED,
+     .what = "name", .check = cg_conf_check_namespace_name, .doc = "The namespace.", .example = "\"demo\""},
+    {MAPPED("ldap.group_map[].role", role), .kind = CG_KIND_ENUM, .flags = CG_KEY_REQUIRED, .words = mapped_roles,
+     .doc = "What its members may do there. \"owner\" means the same as \"admin\": an owner of every crate.",
+     .example = "\"publish\""},
 
     {SPACE("namespace.*.type", type), .kind = CG_KIND_ENUM, .def = "\"local\"", .words = namespace_types,
      .doc = "Artifactory's classes of repositories; this version has local ones."},
@@ -324,19 +350,22 @@ const struct cg_conf_key cg_conf_keys[] = {
     {TEAMS("teams.group_filter", group_filter), .kind = CG_KIND_STRING, .flags = CG_KEY_REQUIRED, .what = "filter",
      .check = cg_conf_check_account_filter, .doc = "Finds the groups of the teams below ldap.group_base.",
      .example = "\"(cn=rust-*)\""},
-    {TEAMS("teams.name_prefix", name_prefix), .kind = CG_KIND_STRING, .def = "\"\"", .what = "beginning of names",
-     .doc = "Taken off the group's common name to make the name of the namespace: rust-billing becomes billing.",
+    {TEAMS("teams.name_prefix", name_prefix), .kind = CG_KIND_STRING, .flags = CG_KEY_NEEDED, .def = "\"\"",
+     .what = "beginning of names", .check = cg_conf_check_printable,
+     .doc = "Taken off the group's common name to make the name of the namespace, in lower case: rust-billing becomes "
+            "billing. A group that does not begin so makes none.",
      .example = "\"rust-\""},
     {TEAMS("teams.storage", like.storage), .kind = CG_KIND_ENUM, .def = "\"filesystem\"", .words = storages,
      .doc = "As in a namespace."},
-    {TEAMS("teams.read", like.read), .kind = CG_KIND_GRANTS, .def = "[]", .doc = "As in a namespace.",
+    {TEAMS("teams.read", like.read), .kind = CG_KIND_GRANTS, .flags = CG_KEY_NEEDED, .def = "[]", .doc = "As in a namespace.",
      .example = "[\"group:rust-{team}\"]"},
-    {TEAMS("teams.publish", like.publish), .kind = CG_KIND_GRANTS, .def = "[]", .doc = "As in a namespace.",
+    {TEAMS("teams.publish", like.publish), .kind = CG_KIND_GRANTS, .flags = CG_KEY_NEEDED, .def = "[]", .doc = "As in a namespace.",
      .example = "[\"group:rust-{team}\"]"},
-    {TEAMS("teams.admin", like.admin), .kind = CG_KIND_GRANTS, .def = "[]", .doc = "As in a namespace.",
+    {TEAMS("teams.admin", like.admin), .kind = CG_KIND_GRANTS, .flags = CG_KEY_NEEDED, .def = "[]", .doc = "As in a namespace.",
      .example = "[\"group:rust-{team}-leads\"]"},
     {TEAMS("teams.prefixes", like.prefixes), .kind = CG_KIND_STRINGS, .def = "[]", .what = "beginnings of names",
-     .doc = "As in a namespace.", .example = "[\"{team}-\"]"},
+     .check = cg_conf_check_team_prefix, .doc = "As in a namespace; each must contain {team}.",
+     .example = "[\"{team}-\"]"},
     {TEAMS("teams.required_fields", like.required_fields), .kind = CG_KIND_STRINGS, .def = "[]",
      .what = "fields of Cargo.toml", .check = cg_conf_check_required_field, .doc = "As in a namespace."},
     {TEAMS("teams.allowed_registries", like.allowed_registries), .kind = CG_KIND_STRINGS, .def = "[]",

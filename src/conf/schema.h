@@ -31,15 +31,17 @@ enum cg_conf_flags {
     CG_KEY_REQUIRED = 1, /* must be given (in [ldap]: when there is an [ldap]) and not be empty */
     CG_KEY_NONEMPTY = 2, /* may be left out, but not be empty */
     CG_KEY_RESTART = 4,  /* a change takes effect at the next start only */
-    CG_KEY_SHOW = 8      /* the sample file has it uncommented, with its example */
+    CG_KEY_SHOW = 8,     /* the sample file has it uncommented, with its example */
+    CG_KEY_NEEDED = 16   /* the sample file has it commented out, but with its example: nearly everybody needs one */
 };
 
 #define CG_CONF_DIRECTORY_TYPES 4
 
 struct cg_conf_key {
-    const char *name;  /* "ldap.uri"; "*" stands for a name: "namespace.*.read" */
+    const char *name;  /* "ldap.uri"; "*" stands for a name: "namespace.*.read"; "[]" for one of several tables */
     const char *field; /* the member it goes to, as written in conf.h */
-    size_t offset;     /* in struct cg_conf, or struct cg_conf_namespace for "namespace.*." */
+    size_t offset;     /* in struct cg_conf; for "namespace.*." in struct cg_conf_namespace, for "ldap.group_map[]." in
+                        * struct cg_conf_group_map */
     enum cg_conf_kind kind;
     unsigned flags;
     const char *def;                              /* default, in the common spelling of TOML and JSON; NULL: required */
@@ -53,7 +55,7 @@ struct cg_conf_key {
 };
 
 struct cg_conf_section {
-    const char *name; /* "", "ldap", "namespace.*" */
+    const char *name; /* "", "ldap", "namespace.*", "ldap.group_map[]" */
     const char *title;
     const char *doc;
     const char *sample; /* header line in the sample file, NULL for the top level; '#' first: commented out */
@@ -81,6 +83,8 @@ bool cg_conf_in_section(const char *name, const char *section);
 /* The key of a section, NULL when there is none. */
 const struct cg_conf_key *cg_conf_find_key(const char *section, const char *leaf);
 const struct cg_conf_section *cg_conf_find_section(const char *name);
+/* May the file have several such sections ("*", "[]")? */
+bool cg_conf_section_repeats(const char *section);
 /* The entry for a key (word NULL) or for a word of a key; NULL when there is none. */
 const struct cg_conf_later *cg_conf_find_later(const char *section, const char *leaf, const char *word);
 /* The default for a directory type, NULL for a required key. */

@@ -60,7 +60,7 @@ static const char *suggestion(const char *section, const char *typed)
         if (cg_conf_in_section(cg_conf_keys[i].name, section))
             consider(typed, cg_conf_leaf(cg_conf_keys[i].name), &best, &name);
     for (size_t i = 0; *section == '\0' && i < cg_conf_section_count; i++)
-        if (!strchr(cg_conf_sections[i].name, '*'))
+        if (!cg_conf_section_repeats(cg_conf_sections[i].name))
             consider(typed, cg_conf_sections[i].name, &best, &name);
     if (*section == '\0')
         consider(typed, "namespace", &best, &name);

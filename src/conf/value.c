@@ -376,10 +376,15 @@ static void print_strings(char *const *list, struct cg_buf *out)
 
 static void print_grants(const struct cg_conf_grants *grants, struct cg_buf *out)
 {
+    const char *comma = "";
+
     cg_buf_addch(out, '[');
     for (size_t i = 0; i < grants->count; i++) {
-        cg_buf_addstr(out, i ? ", " : "");
+        if (grants->items[i].mapped)
+            continue;
+        cg_buf_addstr(out, comma);
         cg_value_quote(out, grants->items[i].text);
+        comma = ", ";
     }
     cg_buf_addch(out, ']');
 }

@@ -64,10 +64,16 @@ static bool set_from_file(struct cg_conf_context *ctx, const struct cg_conf_plac
 /* Is the key the header of other sections, which are read by themselves? */
 static bool leads_to_sections(const struct cg_conf_place *place, const char *name)
 {
-    return *place->section == '\0' && (cg_streq(name, "namespace") || (*name && cg_conf_find_section(name)));
+    char *list = cg_asprintf("%s.%s[]", place->section, name);
+    bool leads = cg_conf_find_section(list) != NULL;
+
+    free(list);
+    if (*place->section == '\0')
+        leads = cg_streq(name, "namespace") || (*name && cg_conf_find_section(name));
+    return leads;
 }
 
-static void read_section(struct cg_conf_context *ctx, const struct cg_conf_place *place, void *target)
+void cg_conf_read_section(struct cg_conf_context *ctx, const struct cg_conf_place *place, void *target)
 {
     const char *name;
     json_t *value;
@@ -92,18 +98,22 @@ static bool is_table(struct cg_conf_context *ctx, const struct cg_conf_place *pl
 
 static void read_top(struct cg_conf_context *ctx)
 {
+    struct cg_conf_place teams;
+
     for (size_t i = 0; i < cg_conf_section_count; i++) {
         const char *name = cg_conf_sections[i].name;
         struct cg_conf_place place = cg_conf_place(ctx, name);
 
-        if (strchr(name, '*'))
+        if (cg_conf_section_repeats(name))
             continue;
         if (*name)
             (void)is_table(ctx, &place, json_object_get(ctx->document, name));
-        read_section(ctx, &place, ctx->conf);
+        cg_conf_read_section(ctx, &place, ctx->conf);
     }
     ctx->conf->ldap.present = cg_conf_place(ctx, "ldap").object != NULL;
-    ctx->conf->teams.present = cg_conf_place(ctx, "teams").object != NULL;
+    teams = cg_conf_place(ctx, "teams");
+    ctx->conf->teams.present = teams.object != NULL;
+    ctx->conf->teams.line = cg_conf_line(ctx, &teams, NULL, -1);
 }
 
 static void read_namespace(struct cg_conf_context *ctx, const char *name, const json_t *value)
@@ -120,7 +130,7 @@ static void read_namespace(struct cg_conf_context *ctx, const char *name, const 
     ns = &conf->namespaces[conf->namespace_count++];
     ns->name = cg_strdup(name);
     ns->line = cg_conf_line(ctx, &place, NULL, -1);
-    read_section(ctx, &place, ns);
+    cg_conf_read_section(ctx, &place, ns);
 }
 
 static void read_namespaces(struct cg_conf_context *ctx)
@@ -151,5 +161,6 @@ void cg_conf_read_values(struct cg_conf_context *ctx)
 {
     read_top(ctx);
     read_namespaces(ctx);
+    cg_conf_read_group_map(ctx);
     adjust(ctx);
 }

@@ -18,6 +18,7 @@
 #define LDAP                                                                                                           \
     "[ldap]\nuri = [\"ldaps://ldap1.corp.example\"]\nbind_dn = \"cn=crategate,dc=corp,dc=example\"\n"                  \
     "bind_password_file = \"SECRET\"\nsearch_base = [\"ou=people,dc=corp,dc=example\"]\n"
+#define TEAMS "[teams]\ngroup_filter = \"(cn=rust-*)\"\n"
 
 static char secret_path[] = "/tmp/crategate-test-secret-XXXXXX";
 

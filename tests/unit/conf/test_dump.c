@@ -75,6 +75,28 @@ static void dump_parses_and_dumps_the_same(void **state)
     expect_fixpoint(URL "listen = [\"[::1]:1\", \"unix:/run/x y\"]\nmax_crate_size = \"1234567\"\n"
                         "request_timeout = \"90s\"\nmax_token_days = 12\n[audit]\nfile = \"\"\nrequired = false\n"
                         "[namespace.0]\n[namespace.z]\nread = [\"anonymous\"]\n");
+    expect_fixpoint(URL LDAP "directory_type = \"ad\"\nuser_dn_template = \"cn={username},o=x\"\nenabled = false\n"
+                             "max_sweep_fraction = 0.125\n");
+    expect_fixpoint(URL "[ldap]\nuri = [\"ldapi://\"]\nsearch_base = [\"o=x\"]\nbind_method = \"external\"\n"
+                        "group_base = [\"o=y\"]\n" TEAMS "name_prefix = \"rust-\"\nread = [\"group:rust-{team}\"]\n"
+                        "prefixes = [\"{team}-\"]\n");
+}
+
+static void mapped_groups_stay_where_they_were_written(void **state)
+{
+    struct cg_conf *conf = parse_good(URL LDAP "group_base = [\"o=y\"]\n"
+                                      "[[ldap.group_map]]\ngroup = \"cn=x\"\nnamespace = \"a\"\nrole = \"read\"\n"
+                                      "[[ldap.group_map]]\ngroup = \"cn=y\"\nnamespace = \"a\"\nrole = \"owner\"\n"
+                                      "[namespace.a]\nread = [\"user:z\"]\n");
+    char *text = dump(conf);
+
+    (void)state;
+    assert_non_null(strstr(text, "\n[[ldap.group_map]]\ngroup = \"cn=x\"\nnamespace = \"a\"\nrole = \"read\"\n"
+                                 "\n[[ldap.group_map]]\ngroup = \"cn=y\"\nnamespace = \"a\"\nrole = \"owner\"\n"));
+    assert_non_null(strstr(text, "read = [\"user:z\"]\npublish = []\nadmin = []\n"));
+    expect_fixpoint(text);
+    free(text);
+    cg_conf_unref(&conf);
 }
 
 static void odd_strings_survive_the_dump(void **state)
@@ -109,6 +131,7 @@ static void dump_has_effective_values_in_order(void **state)
                               "shutdown_timeout = \"30s\"\n"
                               "max_token_days = 365\n"
                               "default_token_days = 90\n"
+                              "unused_token_days = 90\n"
                               "\n[log]\n"
                               "level = \"info\"\n"
                               "format = \"json\"\n"
@@ -177,6 +200,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(dump_parses_and_dumps_the_same),     cmocka_unit_test(odd_strings_survive_the_dump),
         cmocka_unit_test(dump_has_effective_values_in_order), cmocka_unit_test(dump_never_holds_the_secret),
+        cmocka_unit_test(mapped_groups_stay_where_they_were_written),
         cmocka_unit_test(keys_that_need_a_restart_are_named),
     };
 

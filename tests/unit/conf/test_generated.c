@@ -139,6 +139,9 @@ static void sample_works_with_every_key_in_force(void **state)
     (void)state;
     assert_true(conf->ldap.present);
     assert_string_equal(conf->ldap.uri[1], "ldaps://ldap2.corp.example");
+    assert_int_equal(conf->ldap.group_map_count, 1);
+    assert_true(conf->teams.present);
+    assert_string_equal(conf->teams.like.admin.items[0].text, "group:rust-{team}-leads");
     assert_null(strstr(whole, "\n#listen"));
     cg_conf_unref(&conf);
     free(whole);

@@ -180,15 +180,15 @@ static void directory_needs_server_account_and_base(void **state)
     expect_bad(URL "\n[ldap]\n",
                "t:3: ldap.uri: is required, for example uri = [\"ldaps://ldap1.corp.example\", "
                "\"ldaps://ldap2.corp.example\"]\n"
+               "t:3: ldap.search_base: is required, for example search_base = [\"ou=people,dc=corp,dc=example\"]\n"
                "t:3: ldap.bind_dn: is required, for example bind_dn = \"cn=crategate,ou=services,dc=corp,dc=example\"\n"
                "t:3: ldap.bind_password_file: is required, for example bind_password_file = "
-               "\"/etc/crategate/ldap.secret\"\n"
-               "t:3: ldap.search_base: is required, for example search_base = [\"ou=people,dc=corp,dc=example\"]\n");
+               "\"/etc/crategate/ldap.secret\"\n");
     expect_problem(URL "[ldap]\nuri = [\"ldapi://\"]\nbind_dn = \"cn=a\"\nsearch_base = [\"o=x\"]\n", 2,
                    "ldap.bind_password_file", "is required");
     expect_problem(
         URL "[ldap]\nuri = [\"ldapi://\"]\nbind_password_file = \"SECRET\"\nbind_dn = \"\"\nsearch_base = [\"o=x\"]\n",
-        5, "ldap.bind_dn", "must not be empty");
+        5, "ldap.bind_dn", "is required");
     expect_problem(URL
                    "[ldap]\nuri = []\nbind_password_file = \"SECRET\"\nbind_dn = \"cn=a\"\nsearch_base = [\"o=x\"]\n",
                    3, "ldap.uri", "must not be empty");
@@ -206,9 +206,11 @@ static void secret_file_must_be_there_private_and_full(void **state)
     expect_problem(URL "[ldap]\nuri = [\"ldapi://\"]\nbind_dn = \"cn=a\"\nsearch_base = [\"o=x\"]\n"
                        "bind_password_file = \"/nonexistent/secret\"\n",
                    6, "ldap.bind_password_file", "/nonexistent/secret");
-    expect_problem(URL "[ldap]\nuri = [\"ldapi://\"]\nbind_dn = \"cn=a\"\nsearch_base = [\"o=x\"]\n"
-                       "bind_password_file = \"secret\"\n",
-                   6, "ldap.bind_password_file", "absolute path");
+    expect_bad(URL "[ldap]\nuri = [\"ldapi://\"]\nbind_dn = \"cn=a\"\nsearch_base = [\"o=x\"]\n"
+                   "bind_password_file = \"secret\"\n",
+               "t:6: ldap.bind_password_file: \"secret\" must be an absolute path\n"
+               "t:6: ldap.bind_password_file: is required, for example bind_password_file = "
+               "\"/etc/crategate/ldap.secret\"\n");
     write_file(secret_path, "sesame-open-7351\n", 0600);
 }
 
@@ -506,25 +508,13 @@ static void what_is_not_built_is_refused_by_name(void **state)
     } cases[] = {
         {URL "tls_certificate = \"/x.pem\"\n", 2, "tls_certificate"},
         {URL "tls_key = \"/x.key\"\n", 2, "tls_key"},
-        {URL "[teams]\nname_prefix = \"rust-\"\n", 2, "teams"},
         {URL "[artifactory.corp]\nurl = \"https://a.example\"\n", 2, "artifactory"},
         {URL "[namespace.a]\ntype = \"remote\"\n", 3, "namespace.a.type"},
         {URL "[namespace.a]\ntype = \"virtual\"\n", 3, "namespace.a.type"},
         {URL "[namespace.a]\nstorage = \"artifactory\"\n", 3, "namespace.a.storage"},
         {URL "[namespace.a]\nupstream = \"x\"\n", 3, "namespace.a.upstream"},
         {URL "[namespace.a]\nmembers = []\n", 3, "namespace.a.members"},
-        {URL LDAP "directory_type = \"ad\"\n", 7, "ldap.directory_type"},
-        {URL LDAP "user_dn_template = \"uid={username}\"\n", 7, "ldap.user_dn_template"},
-        {URL LDAP "tls_cert_file = \"/x\"\n", 7, "ldap.tls_cert_file"},
-        {URL LDAP "tls_key_file = \"/x\"\n", 7, "ldap.tls_key_file"},
-        {URL LDAP "bind_method = \"external\"\n", 7, "ldap.bind_method"},
-        {URL LDAP "group_source = \"member_of\"\n", 7, "ldap.group_source"},
-        {URL LDAP "nested_groups = \"in_chain\"\n", 7, "ldap.nested_groups"},
-        {URL LDAP "account_state = \"ad\"\n", 7, "ldap.account_state"},
-        {URL LDAP "sync_interval = \"1h\"\n", 7, "ldap.sync_interval"},
-        {URL LDAP "page_size = 500\n", 7, "ldap.page_size"},
-        {URL LDAP "enabled = false\n", 7, "ldap.enabled"},
-        {URL LDAP "[[ldap.group_map]]\ngroup = \"x\"\n", 7, "ldap.group_map"},
+        {URL LDAP "revoke_on_password_change = true\n", 7, "ldap.revoke_on_password_change"},
     };
 
     (void)state;
@@ -536,9 +526,112 @@ static void what_is_not_built_is_refused_by_name(void **state)
 static void what_says_the_same_as_this_version_is_accepted(void **state)
 {
     (void)state;
-    expect_good("tls_certificate = \"\"\ntls_key = \"\"\n" URL LDAP
-                "enabled = true\nbind_method = \"simple\"\ngroup_source = \"search\"\nuser_dn_template = \"\"\n"
-                "dereference_aliases = \"never\"\n");
+    expect_good("tls_certificate = \"\"\ntls_key = \"\"\n" URL LDAP "revoke_on_password_change = false\n");
+}
+
+static void ways_to_bind_need_what_they_use(void **state)
+{
+#define BIND(text) URL "[ldap]\nuri = [\"ldaps://l.example\"]\nsearch_base = [\"o=x\"]\n" text
+    (void)state;
+    expect_good(BIND("bind_method = \"external\"\ntls_cert_file = \"SECRET\"\ntls_key_file = \"SECRET\"\n"));
+    expect_good(URL "[ldap]\nuri = [\"ldapi://\"]\nsearch_base = [\"o=x\"]\nbind_method = \"external\"\n");
+    expect_good(BIND("bind_method = \"anonymous\"\nallow_anonymous_search = true\n"));
+    expect_problem(BIND("bind_method = \"external\"\n"), 2, "ldap.tls_cert_file", "required by bind_method");
+    expect_problem(BIND("bind_method = \"anonymous\"\n"), 5, "ldap.bind_method", "needs allow_anonymous_search = true");
+    expect_problem(BIND("bind_method = \"anonymous\"\nallow_anonymous_search = true\nbind_dn = \"cn=a\"\n"), 7,
+                   "ldap.bind_dn", "is not used");
+    expect_problem(URL LDAP "tls_cert_file = \"SECRET\"\n", 2, "ldap.tls_key_file", "required by tls_cert_file");
+    expect_problem(URL LDAP "tls_key_file = \"SECRET\"\n", 2, "ldap.tls_cert_file", "required by tls_key_file");
+}
+
+static void a_dn_template_takes_the_place_of_the_search(void **state)
+{
+    static const struct one cases[] = {
+        {"", NULL},
+        {"uid={username},ou=people,o=x", NULL},
+        {"uid=alice,o=x", "must contain {username}"},
+        {"{username}", "is not a distinguished name"},
+        {"uid={user},o=x", "a brace"},
+    };
+
+    (void)state;
+    CHECK_EACH(URL LDAP "user_dn_template = \"@\"\n", 7, "ldap.user_dn_template", cases);
+    expect_problem(URL LDAP "user_dn_template = \"uid={username}\"\nsearch_filter = \"(cn={username})\"\n", 7,
+                   "ldap.user_dn_template", "exclude each other");
+    expect_good(URL LDAP "user_dn_template = \"uid={username}\"\n"
+                         "search_filter = \"(&(objectClass=inetOrgPerson)(uid={username}))\"\n");
+}
+
+static void fractions_are_between_none_and_all(void **state)
+{
+    static const struct one cases[] = {{"0.2", NULL}, {"0", NULL},       {"1", NULL},
+                                       {"1.1", "0 to 1"}, {"-0.1", "0 to 1"}, {"\"0.2\"", "0 to 1"}, {"true", "0 to 1"}};
+
+    (void)state;
+    CHECK_EACH(URL LDAP "max_sweep_fraction = @\n", 7, "ldap.max_sweep_fraction", cases);
+}
+
+static void mapped_groups_name_group_namespace_and_role(void **state)
+{
+#define MAP(group, ns, role)                                                                                           \
+    URL LDAP GROUPS "[[ldap.group_map]]\ngroup = \"" group "\"\nnamespace = \"" ns "\"\nrole = \"" role "\"\n"        \
+                    "[namespace.a]\n"
+    struct cg_conf *conf = parse_good(MAP("cn=x,o=y", "a", "owner") "read = [\"user:z\"]\n");
+
+    (void)state;
+    assert_int_equal(conf->namespaces[0].read.count, 1);
+    assert_int_equal(conf->namespaces[0].admin.count, 1);
+    assert_int_equal(conf->namespaces[0].admin.items[0].kind, CG_GRANT_DN);
+    assert_string_equal(conf->namespaces[0].admin.items[0].value, "cn=x,o=y");
+    assert_int_equal(conf->namespaces[0].admin.items[0].line, 8);
+    cg_conf_unref(&conf);
+    expect_problem(MAP("x", "a", "read"), 9, "ldap.group_map[0].group", "is not a distinguished name");
+    expect_problem(MAP("cn=x", "b", "read"), 10, "ldap.group_map[0].namespace", "no section [namespace.b]");
+    expect_problem(MAP("cn=x", "A", "read"), 10, "ldap.group_map[0].namespace", "lower-case");
+    expect_problem(MAP("cn=x", "a", "reader"), 11, "ldap.group_map[0].role",
+                   "one of \"read\", \"publish\", \"owner\", \"admin\"");
+    expect_problem(MAP("cn=x", "a", "read\"\nroles = \"x"), 12, "ldap.group_map[0].roles", "did you mean \"role\"?");
+    expect_problem(URL LDAP GROUPS "[[ldap.group_map]]\ngroup = \"cn=x\"\nrole = \"read\"\n", 8,
+                   "ldap.group_map[0].namespace", "is required");
+    expect_problem(URL LDAP "[[ldap.group_map]]\ngroup = \"cn=x\"\nnamespace = \"a\"\nrole = \"read\"\n[namespace.a]\n",
+                   2, "ldap.group_base", "required by [[ldap.group_map]] (line 7)");
+    expect_problem(URL LDAP "group_map = 1\n", 7, "ldap.group_map", "a list of sections");
+    expect_problem(URL LDAP "group_map = [1]\n", 7, "ldap.group_map", "must be a section");
+}
+
+static void teams_need_a_filter_and_a_directory(void **state)
+{
+    (void)state;
+    expect_good(URL LDAP GROUPS TEAMS);
+    expect_problem(URL LDAP GROUPS "[teams]\n", 8, "teams.group_filter", "is required");
+    expect_problem(URL LDAP GROUPS "[teams]\ngroup_filter = \"\"\n", 9, "teams.group_filter", "must not be empty");
+    expect_problem(URL LDAP GROUPS "[teams]\ngroup_filter = \"(cn={team})\"\n", 9, "teams.group_filter", "a brace");
+    expect_problem(URL LDAP TEAMS, 2, "ldap.group_base", "is required by [teams]");
+    expect_problem(URL TEAMS, 2, "teams", "needs a directory");
+    expect_problem(URL "[[teams]]\n", 2, "teams", "must be a section: [teams]");
+    expect_problem(URL LDAP GROUPS TEAMS "type = \"local\"\n", 10, "teams.type", "namespace.*.type");
+}
+
+static void in_texts_of_teams_only_the_team_is_filled_in(void **state)
+{
+    static const struct one grants[] = {
+        {"group:rust-{team}", NULL},
+        {"dn:cn=rust-{team},ou=groups,o=x", NULL},
+        {"group:rust-{name}", "a brace that does not begin {team}"},
+        {"group:{team", "a brace"},
+        {"group:team}", "a brace"},
+        {"anonymous", "may only be granted read"},
+        {"{team}", "is not a grant"},
+    };
+    static const struct one prefixes[] = {
+        {"{team}-", NULL},          {"x-{team}-", NULL},     {"rust-", "must contain {team}"},
+        {"{team}-{x}", "a brace"}, {"-{team}", "cannot begin"}, {"{team}-\", \"{TEAM}", "a brace"},
+    };
+
+    (void)state;
+    CHECK_EACH(URL LDAP GROUPS TEAMS "publish = [\"@\"]\n", 10, "teams.publish", grants);
+    CHECK_EACH(URL LDAP GROUPS TEAMS "prefixes = [\"@\"]\n", 10, "teams.prefixes", prefixes);
+    expect_good(URL LDAP GROUPS TEAMS "read = [\"anonymous\"]\n");
 }
 
 int main(void)
@@ -571,6 +664,12 @@ int main(void)
         cmocka_unit_test(sections_must_be_sections),
         cmocka_unit_test(what_is_not_built_is_refused_by_name),
         cmocka_unit_test(what_says_the_same_as_this_version_is_accepted),
+        cmocka_unit_test(ways_to_bind_need_what_they_use),
+        cmocka_unit_test(a_dn_template_takes_the_place_of_the_search),
+        cmocka_unit_test(fractions_are_between_none_and_all),
+        cmocka_unit_test(mapped_groups_name_group_namespace_and_role),
+        cmocka_unit_test(teams_need_a_filter_and_a_directory),
+        cmocka_unit_test(in_texts_of_teams_only_the_team_is_filled_in),
     };
 
     return cmocka_run_group_tests(tests, make_secret, remove_secret);
