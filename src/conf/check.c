@@ -126,8 +126,8 @@ void cg_conf_check_prefix_twice(struct cg_conf_context *ctx, const struct cg_con
 static void check_prefix_pair(struct cg_conf_context *ctx, const struct cg_conf_namespace *first,
                               const struct cg_conf_namespace *second)
 {
-    struct cg_conf_place here = cg_conf_place_of_namespace(ctx, second->name);
-    struct cg_conf_place there = cg_conf_place_of_namespace(ctx, first->name);
+    struct cg_conf_place here = cg_conf_place_of(ctx, "namespace", second->name);
+    struct cg_conf_place there = cg_conf_place_of(ctx, "namespace", first->name);
 
     for (int i = 0; second->prefixes[i]; i++)
         for (int j = 0; first->prefixes[j]; j++)
@@ -138,13 +138,32 @@ static void check_prefix_pair(struct cg_conf_context *ctx, const struct cg_conf_
                                 cg_conf_line(ctx, &there, "prefixes", j));
 }
 
+/* A dangling reference, or half of one. */
+static void check_storage(struct cg_conf_context *ctx, const struct cg_conf_place *place,
+                          const struct cg_conf_namespace *ns)
+{
+    if (ns->storage != CG_STORAGE_ARTIFACTORY) {
+        if (*ns->artifactory || *ns->repository)
+            cg_conf_problem(ctx, place, *ns->artifactory ? "artifactory" : "repository", -1,
+                            "is only for storage = \"artifactory\"");
+        return;
+    }
+    if (!json_object_get(place->object, "artifactory"))
+        cg_conf_problem(ctx, place, "artifactory", -1, "is required by storage = \"artifactory\"");
+    else if (*ns->artifactory && !cg_conf_artifactory(ctx->conf, ns->artifactory))
+        cg_conf_problem(ctx, place, "artifactory", -1, "there is no section [artifactory.%s]", ns->artifactory);
+    if (!json_object_get(place->object, "repository"))
+        cg_conf_problem(ctx, place, "repository", -1, "is required by storage = \"artifactory\"");
+}
+
 static void check_namespace(struct cg_conf_context *ctx, size_t index)
 {
     const struct cg_conf_namespace *ns = &ctx->conf->namespaces[index];
-    struct cg_conf_place place = cg_conf_place_of_namespace(ctx, ns->name);
+    struct cg_conf_place place = cg_conf_place_of(ctx, "namespace", ns->name);
 
     cg_conf_check_anonymous(ctx, &place, "publish", &ns->publish);
     cg_conf_check_anonymous(ctx, &place, "admin", &ns->admin);
+    check_storage(ctx, &place, ns);
     check_directory_needed(ctx, &place, ns);
     cg_conf_check_prefix_twice(ctx, &place, ns->prefixes);
     for (size_t i = 0; i < index; i++)
@@ -160,6 +179,8 @@ void cg_conf_check_all(struct cg_conf_context *ctx)
         cg_conf_check_ldap(ctx);
     if (ctx->conf->teams.present)
         cg_conf_check_teams(ctx);
+    for (size_t i = 0; i < ctx->conf->artifactory_count; i++)
+        cg_conf_check_artifactory(ctx, &ctx->conf->artifactories[i]);
     for (size_t i = 0; i < ctx->conf->namespace_count; i++)
         check_namespace(ctx, i);
 }

@@ -30,8 +30,8 @@ static void check_plaintext(struct cg_conf_context *ctx, const struct cg_conf_pl
                             ldap->uri[i]);
 }
 
-static void check_file(struct cg_conf_context *ctx, const struct cg_conf_place *place, const char *leaf,
-                       const char *path)
+void cg_conf_check_file(struct cg_conf_context *ctx, const struct cg_conf_place *place, const char *leaf,
+                        const char *path)
 {
     struct stat st;
 
@@ -52,7 +52,7 @@ static void check_client_certificate(struct cg_conf_context *ctx, const struct c
     struct cg_secret key = {0};
     struct cg_error err = {0};
 
-    check_file(ctx, place, "tls_cert_file", ldap->tls_cert_file);
+    cg_conf_check_file(ctx, place, "tls_cert_file", ldap->tls_cert_file);
     if (*ldap->tls_key_file && cg_secret_read_file(&key, ldap->tls_key_file, &err) != CG_OK)
         cg_conf_problem(ctx, place, "tls_key_file", -1, "%s", err.detail);
     cg_secret_free(&key);
@@ -165,7 +165,7 @@ void cg_conf_check_ldap(struct cg_conf_context *ctx)
     struct cg_conf_place place = cg_conf_place(ctx, "ldap");
 
     check_plaintext(ctx, &place);
-    check_file(ctx, &place, "tls_ca_file", ctx->conf->ldap.tls_ca_file);
+    cg_conf_check_file(ctx, &place, "tls_ca_file", ctx->conf->ldap.tls_ca_file);
     check_client_certificate(ctx, &place);
     check_bind(ctx, &place);
     check_template(ctx, &place);

@@ -27,6 +27,19 @@ static void free_group_map(struct cg_conf *conf)
     free(conf->ldap.group_map);
 }
 
+static void free_artifactories(struct cg_conf *conf)
+{
+    for (size_t i = 0; i < conf->artifactory_count; i++) {
+        struct cg_conf_artifactory *art = &conf->artifactories[i];
+
+        cg_conf_free_members("artifactory.*", art);
+        cg_secret_free(&art->token);
+        cg_secret_free(&art->webhook_secret);
+        free(art->name);
+    }
+    free(conf->artifactories);
+}
+
 static void conf_free(struct cg_conf *conf)
 {
     if (conf->base) {
@@ -39,6 +52,7 @@ static void conf_free(struct cg_conf *conf)
         free(conf->namespaces[i].team_dn);
     }
     free(conf->namespaces);
+    free_artifactories(conf);
     cg_conf_free_members("", conf);
     cg_conf_free_members("log", conf);
     cg_conf_free_members("audit", conf);
@@ -111,6 +125,14 @@ enum cg_err cg_conf_load(const char *path, struct cg_conf **conf_out, struct cg_
 bool cg_conf_has_directory(const struct cg_conf *conf)
 {
     return conf->ldap.present && conf->ldap.enabled;
+}
+
+const struct cg_conf_artifactory *cg_conf_artifactory(const struct cg_conf *conf, const char *name)
+{
+    for (size_t i = 0; i < conf->artifactory_count; i++)
+        if (cg_streq(conf->artifactories[i].name, name))
+            return &conf->artifactories[i];
+    return NULL;
 }
 
 const struct cg_conf_namespace *cg_conf_namespace(const struct cg_conf *conf, const char *name)

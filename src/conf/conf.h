@@ -47,6 +47,8 @@ struct cg_conf_namespace {
     unsigned line;
     int type;    /* enum cg_conf_type */
     int storage; /* enum cg_conf_storage */
+    char *artifactory; /* of storage artifactory: the name of the instance, else "" */
+    char *repository;  /* and the key of the repository there */
     struct cg_conf_grants read, publish, admin;
     char **prefixes;           /* NULL-terminated or NULL, as written */
     char **required_fields;    /* "description", "license", ... */
@@ -81,7 +83,7 @@ struct cg_conf_team {
 };
 
 enum cg_conf_type { CG_TYPE_LOCAL };
-enum cg_conf_storage { CG_STORAGE_FILESYSTEM };
+enum cg_conf_storage { CG_STORAGE_FILESYSTEM, CG_STORAGE_ARTIFACTORY };
 enum cg_directory_type { CG_DIR_OPENLDAP, CG_DIR_AD, CG_DIR_389DS, CG_DIR_POSIX };
 enum cg_start_tls { CG_START_TLS_REQUIRED, CG_START_TLS_NEVER };
 enum cg_basic_auth { CG_BASIC_OFF, CG_BASIC_LOGIN, CG_BASIC_EVERYWHERE };
@@ -156,6 +158,22 @@ struct cg_conf_ldap {
     size_t group_map_count;
 };
 
+/* [artifactory.NAME]: an instance that namespaces keep their crates in. Times are milliseconds. */
+struct cg_conf_artifactory {
+    char *name;
+    unsigned line;
+    char *url; /* without trailing slash, context path included */
+    char *token_file;
+    struct cg_secret token; /* as in the file: "Bearer x", "Basic x" or a bare access token */
+    char *ca_file;          /* "": the system's bundle */
+    int64_t sync_interval;  /* 0: never */
+    uint64_t cache_size;
+    char *webhook_secret_file;
+    struct cg_secret webhook_secret;
+    int64_t connect_timeout, answer_timeout, stall_timeout;
+    unsigned max_connections;
+};
+
 struct cg_conf {
     atomic_uint refs;
     struct cg_conf *base; /* of a snapshot with teams: the one as loaded, which owns all but the teams; else NULL */
@@ -181,6 +199,8 @@ struct cg_conf {
     bool audit_required;
     struct cg_conf_ldap ldap;
     struct cg_conf_teams teams;
+    struct cg_conf_artifactory *artifactories;
+    size_t artifactory_count;
     struct cg_conf_namespace *namespaces;
     size_t namespace_count;
 };
@@ -220,6 +240,8 @@ enum cg_err cg_conf_with_teams(struct cg_conf *base, const struct cg_conf_team *
 const struct cg_conf *cg_conf_base(const struct cg_conf *conf);
 /* Does [teams] speak of namespaces that this snapshot does not know, because no directory has told yet? */
 bool cg_conf_teams_unknown(const struct cg_conf *conf);
+/* The instance of that name, NULL when there is none. */
+const struct cg_conf_artifactory *cg_conf_artifactory(const struct cg_conf *conf, const char *name);
 /* The namespace of that name, NULL when there is none. */
 const struct cg_conf_namespace *cg_conf_namespace(const struct cg_conf *conf, const char *name);
 /* Keys that differ between two snapshots and only take effect at a restart (listen, state_dir, workers...), one a line.*/

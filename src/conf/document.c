@@ -110,10 +110,11 @@ struct cg_conf_place cg_conf_place(const struct cg_conf_context *ctx, const char
     return place;
 }
 
-struct cg_conf_place cg_conf_place_of_namespace(const struct cg_conf_context *ctx, const char *name)
+struct cg_conf_place cg_conf_place_of(const struct cg_conf_context *ctx, const char *parent, const char *name)
 {
-    struct cg_conf_place place = {.section = "namespace.*", .parent = "namespace", .name = name};
+    struct cg_conf_place place = {
+        .section = cg_streq(parent, "namespace") ? "namespace.*" : "artifactory.*", .parent = parent, .name = name};
 
-    place.object = table_or_null(json_object_get(json_object_get(ctx->document, "namespace"), name));
+    place.object = table_or_null(json_object_get(json_object_get(ctx->document, parent), name));
     return place;
 }

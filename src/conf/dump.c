@@ -5,11 +5,11 @@
 #include "conf/conf.h"
 #include "conf/value.h"
 
-/* `name`: of a namespace. */
+/* `name` stands for the star of "namespace.*". */
 static void dump_header(const char *section, const char *name, struct cg_buf *out)
 {
     if (name)
-        cg_buf_addf(out, "\n[namespace.%s]\n", name);
+        cg_buf_addf(out, "\n[%.*s%s]\n", (int)strcspn(section, "*"), section, name);
     else if (cg_conf_section_repeats(section))
         cg_buf_addf(out, "\n[[%.*s]]\n", (int)strcspn(section, "["), section);
     else if (*section)
@@ -42,6 +42,8 @@ void cg_conf_dump(const struct cg_conf *conf, struct cg_buf *out)
         dump_section("ldap.group_map[]", NULL, &conf->ldap.group_map[i], out);
     if (conf->teams.present)
         dump_section("teams", NULL, conf, out);
+    for (size_t i = 0; i < conf->artifactory_count; i++)
+        dump_section("artifactory.*", conf->artifactories[i].name, &conf->artifactories[i], out);
     for (size_t i = 0; i < conf->namespace_count; i++)
         dump_section("namespace.*", conf->namespaces[i].name, &conf->namespaces[i], out);
 }

@@ -19,6 +19,8 @@ enum cg_err cg_conf_check_ldap_uri(const char *value, struct cg_error *err) CG_C
 enum cg_err cg_conf_check_index_url(const char *value, struct cg_error *err) CG_CHECK;
 /* Is the host of a (checked) URL localhost, in 127.0.0.0/8 or ::1? */
 bool cg_conf_url_is_loopback(const char *url);
+/* An instance's base URL, without query. */
+enum cg_err cg_conf_check_artifactory_url(const char *value, struct cg_error *err) CG_CHECK;
 
 /* Directory (format_ldap.c). */
 enum cg_err cg_conf_check_dn(const char *value, struct cg_error *err) CG_CHECK;
@@ -37,6 +39,8 @@ enum cg_err cg_conf_check_printable(const char *value, struct cg_error *err) CG_
 enum cg_err cg_conf_check_prefix(const char *value, struct cg_error *err) CG_CHECK;
 enum cg_err cg_conf_check_required_field(const char *value, struct cg_error *err) CG_CHECK;
 enum cg_err cg_conf_check_namespace_name(const char *value, struct cg_error *err) CG_CHECK;
+/* "" or the key of an Artifactory repository: letters, digits, ".", "-", "_", at most 64. */
+enum cg_err cg_conf_check_repository(const char *value, struct cg_error *err) CG_CHECK;
 /* Teams (format_team.c). A prefix with {team} in it. */
 enum cg_err cg_conf_check_team_prefix(const char *value, struct cg_error *err) CG_CHECK;
 /* A text in which no brace stands for anything but {team}. */

@@ -107,6 +107,15 @@ static enum cg_err check_grant_value(int kind, const char *value, struct cg_erro
     return CG_OK;
 }
 
+enum cg_err cg_conf_check_repository(const char *value, struct cg_error *err)
+{
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_";
+
+    if (value[strspn(value, allowed)] || strlen(value) > 64 || *value == '.')
+        return cg_error_set(err, CG_ERR_INVALID, "\"%s\" is not the key of an Artifactory repository", value);
+    return CG_OK;
+}
+
 enum cg_err cg_conf_parse_grant(const char *text, int *kind_out, const char **value_out, struct cg_error *err)
 {
     for (size_t i = 0; i < sizeof(grant_kinds) / sizeof(grant_kinds[0]); i++) {

@@ -152,6 +152,11 @@ enum cg_err cg_conf_check_public_url(const char *value, struct cg_error *err)
     return check_base_path(url.path, err);
 }
 
+enum cg_err cg_conf_check_artifactory_url(const char *value, struct cg_error *err)
+{
+    return cg_conf_check_public_url(value, err); /* the same form: what goes before /api/... */
+}
+
 static enum cg_err check_unix_path(const char *path, struct cg_error *err)
 {
     if (path[0] != '/' || path[1] == '\0')

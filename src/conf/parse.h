@@ -40,7 +40,8 @@ void cg_conf_problem(struct cg_conf_context *ctx, const struct cg_conf_place *pl
                      const char *fmt, ...) CG_PRINTF(5, 6);
 /* The section of one name at the top level; object NULL when it is absent or no table. */
 struct cg_conf_place cg_conf_place(const struct cg_conf_context *ctx, const char *section);
-struct cg_conf_place cg_conf_place_of_namespace(const struct cg_conf_context *ctx, const char *name);
+/* [PARENT.NAME]: parent is "namespace" or "artifactory". */
+struct cg_conf_place cg_conf_place_of(const struct cg_conf_context *ctx, const char *parent, const char *name);
 
 /* unknown.c: a key that the table does not have: of a later version, misplaced, misspelt or unknown. */
 void cg_conf_refuse_key(struct cg_conf_context *ctx, const struct cg_conf_place *place, const char *leaf,
@@ -56,6 +57,11 @@ void cg_conf_read_group_map(struct cg_conf_context *ctx);
 /* check.c, check_ldap.c and check_teams.c: what only shows when several keys, or files, are looked at. */
 void cg_conf_check_all(struct cg_conf_context *ctx);
 void cg_conf_check_ldap(struct cg_conf_context *ctx);
+/* A certificate file that must be readable; "" is none. */
+void cg_conf_check_file(struct cg_conf_context *ctx, const struct cg_conf_place *place, const char *leaf,
+                        const char *path);
+/* Reads its secrets too. */
+void cg_conf_check_artifactory(struct cg_conf_context *ctx, struct cg_conf_artifactory *art);
 void cg_conf_check_teams(struct cg_conf_context *ctx);
 /* A change by nobody could not be laid at anybody's door: anonymous only reads. */
 void cg_conf_check_anonymous(struct cg_conf_context *ctx, const struct cg_conf_place *place, const char *leaf,

@@ -17,6 +17,8 @@
 #define SPACE(key, member) .name = (key), .field = #member, .offset = offsetof(struct cg_conf_namespace, member)
 #define TEAMS(key, member) .name = (key), .field = "teams." #member, .offset = offsetof(struct cg_conf, teams.member)
 #define MAPPED(key, member) .name = (key), .field = "map." #member, .offset = offsetof(struct cg_conf_group_map, member)
+#define INSTANCE(key, member)                                                                                          \
+    .name = (key), .field = "artifactory." #member, .offset = offsetof(struct cg_conf_artifactory, member)
 #define RANGE(from, to) .min = (from), .max = (to)
 
 /* Words stand in the order of their enums in conf.h and log.h. */
@@ -33,7 +35,7 @@ static const char *const group_sources[] = {"search", "member_of", "token_groups
 static const char *const nested_words[] = {"off", "recursive", "in_chain", NULL};
 static const char *const basic_words[] = {"off", "login", "everywhere", NULL};
 static const char *const namespace_types[] = {"local", NULL};
-static const char *const storages[] = {"filesystem", NULL};
+static const char *const storages[] = {"filesystem", "artifactory", NULL};
 static const char *const mapped_roles[] = {"read", "publish", "owner", "admin", NULL};
 
 const struct cg_conf_section cg_conf_sections[] = {
@@ -53,6 +55,11 @@ const struct cg_conf_section cg_conf_sections[] = {
      "Another way to write a grant, beside the directory's settings: each [[ldap.group_map]] is as good as \"dn:GROUP\" "
      "in that list of the namespace, which must have a section of its own (teams have their grants in [teams]).",
      "#[[ldap.group_map]]"},
+    {"artifactory.*", "Artifactory",
+     "One section for each Artifactory instance whose Cargo (or generic) repositories hold the crates of namespaces, "
+     "[artifactory.NAME]. The gateway's own account there needs to read, deploy and annotate, and should not be able to "
+     "delete. Nobody else's credentials are ever sent to it.",
+     "#[artifactory.corp]"},
     {"namespace.*", "Namespaces",
      "One section for each namespace, [namespace.NAME]; a name has lower-case letters, digits and \"-\", at most 63. "
      "cargo finds it at PUBLIC_URL/api/cargo/NAME/index/. A grant is \"user:NAME\", \"group:NAME\" (the group's "
@@ -322,10 +329,52 @@ const struct cg_conf_key cg_conf_keys[] = {
      .doc = "What its members may do there. \"owner\" means the same as \"admin\": an owner of every crate.",
      .example = "\"publish\""},
 
+    {INSTANCE("artifactory.*.url", url), .kind = CG_KIND_STRING, .flags = CG_KEY_REQUIRED, .what = "URL",
+     .check = cg_conf_check_artifactory_url,
+     .doc = "The instance's base URL with its context path. http:// only where that is meant: the token travels in it.",
+     .example = "\"https://artifactory.corp.example/artifactory\""},
+    {INSTANCE("artifactory.*.token_file", token_file), .kind = CG_KIND_STRING, .flags = CG_KEY_REQUIRED,
+     .what = "absolute path of a secret", .check = cg_conf_check_path,
+     .doc = "The file with the gateway's credential, mode 0600 or 0400: an access token, or \"Bearer TOKEN\", or "
+            "\"Basic BASE64\". It is read again when Artifactory refuses it.",
+     .example = "\"/etc/crategate/artifactory.token\""},
+    {INSTANCE("artifactory.*.ca_file", ca_file), .kind = CG_KIND_STRING, .def = "\"\"", .what = "absolute path",
+     .check = cg_conf_check_path,
+     .doc = "Certificates (PEM) of the authorities that may have signed its certificate. \"\": the system's.",
+     .example = "\"/etc/crategate/corp-ca.pem\""},
+    {INSTANCE("artifactory.*.sync_interval", sync_interval), .kind = CG_KIND_DURATION, .def = "\"5m\"",
+     RANGE(0, 7 * DAY),
+     .doc = "How often its repositories are looked through for crates that others put there. \"0s\": never."},
+    {INSTANCE("artifactory.*.cache_size", cache_size), .kind = CG_KIND_SIZE, .def = "\"10G\"", RANGE(MIB, 1024 * TIB),
+     .doc = "Verified crates kept on local disk, the least recently used going first."},
+    {INSTANCE("artifactory.*.webhook_secret_file", webhook_secret_file), .kind = CG_KIND_STRING, .def = "\"\"",
+     .what = "absolute path of a secret", .check = cg_conf_check_path,
+     .doc = "The secret of the webhook that Artifactory calls at PUBLIC_URL/api/v1/hooks/artifactory. \"\": none is "
+            "taken.",
+     .example = "\"/etc/crategate/artifactory-hook.secret\""},
+    {INSTANCE("artifactory.*.connect_timeout", connect_timeout), .kind = CG_KIND_DURATION, .def = "\"3s\"",
+     RANGE(100, MINUTE), .doc = "Time for connecting, TLS included."},
+    {INSTANCE("artifactory.*.answer_timeout", answer_timeout), .kind = CG_KIND_DURATION, .def = "\"10s\"",
+     RANGE(100, 5 * MINUTE),
+     .doc = "Time until an answer begins. cargo itself waits 30 seconds, repeats of the gateway included."},
+    {INSTANCE("artifactory.*.stall_timeout", stall_timeout), .kind = CG_KIND_DURATION, .def = "\"10s\"",
+     RANGE(SECOND, 5 * MINUTE), .doc = "A transfer that moves less than 1 KiB a second for this time is given up."},
+    {INSTANCE("artifactory.*.max_connections", max_connections), .kind = CG_KIND_UINT, .def = "16", RANGE(1, 256),
+     .doc = "Requests to it at once."},
+
     {SPACE("namespace.*.type", type), .kind = CG_KIND_ENUM, .def = "\"local\"", .words = namespace_types,
      .doc = "Artifactory's classes of repositories; this version has local ones."},
     {SPACE("namespace.*.storage", storage), .kind = CG_KIND_ENUM, .def = "\"filesystem\"", .words = storages,
-     .doc = "Where the crates are: below state_dir."},
+     .doc = "Where the crates are: below state_dir, or in a repository of an Artifactory instance (the index stays "
+            "below state_dir)."},
+    {SPACE("namespace.*.artifactory", artifactory), .kind = CG_KIND_STRING, .def = "\"\"", .what = "name of a section",
+     .check = cg_conf_check_repository,
+     .doc = "With storage = \"artifactory\": the instance, of an [artifactory.NAME] section.",
+     .example = "\"corp\""},
+    {SPACE("namespace.*.repository", repository), .kind = CG_KIND_STRING, .def = "\"\"", .what = "repository key",
+     .check = cg_conf_check_repository,
+     .doc = "With storage = \"artifactory\": the key of the local repository there.",
+     .example = "\"cargo-payments-local\""},
     {SPACE("namespace.*.read", read), .kind = CG_KIND_GRANTS, .flags = CG_KEY_SHOW, .def = "[]",
      .doc = "Who may read: see, search and download.", .example = "[\"anonymous\"]"},
     {SPACE("namespace.*.publish", publish), .kind = CG_KIND_GRANTS, .def = "[]",

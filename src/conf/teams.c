@@ -70,7 +70,11 @@ static void make_namespace(const struct cg_conf *conf, const char *name, const c
 {
     const struct cg_conf_namespace *like = &conf->teams.like;
 
-    *out = (struct cg_conf_namespace){.line = conf->teams.line, .type = like->type, .storage = like->storage};
+    *out = (struct cg_conf_namespace){.line = conf->teams.line,
+                                      .type = like->type,
+                                      .storage = like->storage,
+                                      .artifactory = cg_strdup(""),
+                                      .repository = cg_strdup("")};
     out->name = cg_strdup(name);
     out->team_dn = cg_strdup(dn);
     out->read = fill_grants(&like->read, name);

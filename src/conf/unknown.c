@@ -62,8 +62,10 @@ static const char *suggestion(const char *section, const char *typed)
     for (size_t i = 0; *section == '\0' && i < cg_conf_section_count; i++)
         if (!cg_conf_section_repeats(cg_conf_sections[i].name))
             consider(typed, cg_conf_sections[i].name, &best, &name);
-    if (*section == '\0')
+    if (*section == '\0') {
         consider(typed, "namespace", &best, &name);
+        consider(typed, "artifactory", &best, &name);
+    }
     return name && *name ? name : NULL;
 }
 

@@ -69,7 +69,7 @@ static bool leads_to_sections(const struct cg_conf_place *place, const char *nam
 
     free(list);
     if (*place->section == '\0')
-        leads = cg_streq(name, "namespace") || (*name && cg_conf_find_section(name));
+        leads = cg_streq(name, "namespace") || cg_streq(name, "artifactory") || (*name && cg_conf_find_section(name));
     return leads;
 }
 
@@ -116,9 +116,17 @@ static void read_top(struct cg_conf_context *ctx)
     ctx->conf->teams.line = cg_conf_line(ctx, &teams, NULL, -1);
 }
 
+static void drop_slashes(char *url)
+{
+    size_t len = strlen(url);
+
+    while (len && url[len - 1] == '/')
+        url[--len] = '\0';
+}
+
 static void read_namespace(struct cg_conf_context *ctx, const char *name, const json_t *value)
 {
-    struct cg_conf_place place = cg_conf_place_of_namespace(ctx, name);
+    struct cg_conf_place place = cg_conf_place_of(ctx, "namespace", name);
     struct cg_conf *conf = ctx->conf;
     struct cg_conf_namespace *ns;
     struct cg_error err = {0};
@@ -145,14 +153,42 @@ static void read_namespaces(struct cg_conf_context *ctx)
     json_object_foreach(place.object, name, value) read_namespace(ctx, name, value);
 }
 
+static void read_artifactory(struct cg_conf_context *ctx, const char *name, const json_t *value)
+{
+    struct cg_conf_place place = cg_conf_place_of(ctx, "artifactory", name);
+    struct cg_conf *conf = ctx->conf;
+    struct cg_conf_artifactory *art;
+    struct cg_error err = {0};
+
+    if (!is_table(ctx, &place, value))
+        return;
+    if (cg_conf_check_namespace_name(name, &err) != CG_OK) /* the same rule, and it becomes part of a path */
+        cg_conf_problem(ctx, &place, NULL, -1, "%s", err.detail);
+    art = &conf->artifactories[conf->artifactory_count++];
+    art->name = cg_strdup(name);
+    art->line = cg_conf_line(ctx, &place, NULL, -1);
+    cg_conf_read_section(ctx, &place, art);
+    drop_slashes(art->url);
+}
+
+static void read_artifactories(struct cg_conf_context *ctx)
+{
+    struct cg_conf_place place = cg_conf_place(ctx, "artifactory");
+    const char *name;
+    json_t *value;
+
+    if (!is_table(ctx, &place, json_object_get(ctx->document, "artifactory")))
+        return;
+    ctx->conf->artifactories = cg_calloc(json_object_size(place.object) + 1, sizeof(*ctx->conf->artifactories));
+    json_object_foreach(place.object, name, value) read_artifactory(ctx, name, value);
+}
+
 /* What the table cannot say about a default, and the one value that is not kept as written. */
 static void adjust(struct cg_conf_context *ctx)
 {
     struct cg_conf *conf = ctx->conf;
-    size_t len = strlen(conf->public_url);
 
-    while (len && conf->public_url[len - 1] == '/')
-        conf->public_url[--len] = '\0';
+    drop_slashes(conf->public_url);
     if (!json_object_get(ctx->document, "default_token_days") && conf->default_token_days > conf->max_token_days)
         conf->default_token_days = conf->max_token_days;
 }
@@ -160,6 +196,7 @@ static void adjust(struct cg_conf_context *ctx)
 void cg_conf_read_values(struct cg_conf_context *ctx)
 {
     read_top(ctx);
+    read_artifactories(ctx);
     read_namespaces(ctx);
     cg_conf_read_group_map(ctx);
     adjust(ctx);

@@ -109,10 +109,10 @@ static void sample_works_as_it_is(void **state)
     free(sample);
 }
 
-/* "#key = value" and "#[section]" without the "#"; the secret's path replaced by one that exists. */
+/* "#key = value" and "#[section]" without the "#"; the secrets' paths replaced by one that exists. */
 static char *uncomment(const char *sample)
 {
-    static const char secret[] = "/etc/crategate/ldap.secret";
+    static const char *const secrets[] = {"/etc/crategate/ldap.secret", "/etc/crategate/artifactory.token"};
     struct cg_buf out;
 
     cg_buf_init(&out, OUT_MAX);
@@ -121,10 +121,11 @@ static char *uncomment(const char *sample)
 
         if (starts && *p == '#' && (p[1] == '[' || (p[1] >= 'a' && p[1] <= 'z')))
             continue;
-        if (cg_str_starts(p, secret)) {
-            cg_buf_addstr(&out, "SECRET");
-            p += strlen(secret) - 1;
-            continue;
+        for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++) {
+            if (cg_str_starts(p, secrets[i])) {
+                cg_buf_addstr(&out, "SECRET");
+                p += strlen(secrets[i]);
+            }
         }
         cg_buf_addch(&out, *p);
     }
@@ -141,6 +142,7 @@ static void sample_works_with_every_key_in_force(void **state)
     assert_string_equal(conf->ldap.uri[1], "ldaps://ldap2.corp.example");
     assert_int_equal(conf->ldap.group_map_count, 1);
     assert_true(conf->teams.present);
+    assert_int_equal(conf->artifactory_count, 1);
     assert_string_equal(conf->teams.like.admin.items[0].text, "group:rust-{team}-leads");
     assert_null(strstr(whole, "\n#listen"));
     cg_conf_unref(&conf);

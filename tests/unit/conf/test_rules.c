@@ -508,10 +508,8 @@ static void what_is_not_built_is_refused_by_name(void **state)
     } cases[] = {
         {URL "tls_certificate = \"/x.pem\"\n", 2, "tls_certificate"},
         {URL "tls_key = \"/x.key\"\n", 2, "tls_key"},
-        {URL "[artifactory.corp]\nurl = \"https://a.example\"\n", 2, "artifactory"},
         {URL "[namespace.a]\ntype = \"remote\"\n", 3, "namespace.a.type"},
         {URL "[namespace.a]\ntype = \"virtual\"\n", 3, "namespace.a.type"},
-        {URL "[namespace.a]\nstorage = \"artifactory\"\n", 3, "namespace.a.storage"},
         {URL "[namespace.a]\nupstream = \"x\"\n", 3, "namespace.a.upstream"},
         {URL "[namespace.a]\nmembers = []\n", 3, "namespace.a.members"},
         {URL LDAP "revoke_on_password_change = true\n", 7, "ldap.revoke_on_password_change"},

@@ -18,6 +18,8 @@
 static const char *const without_key[] = {
     "refs", "file", "ldap", "namespaces", "namespace_count", "ldap.present", "ldap.bind_password", "name", "line",
     "teams", "teams.present", "teams.like", "team_dn", "base", "ldap.group_map", "ldap.group_map_count",
+    "artifactories", "artifactory_count", "artifactory.name", "artifactory.line", "artifactory.token",
+    "artifactory.webhook_secret",
 };
 
 static bool is_listed(const char *member)
@@ -95,9 +97,10 @@ static void every_member_of_the_structs_has_a_key(void **state)
 
     (void)state;
     blank_comments(header);
-    assert_int_equal(each_member(header, "cg_conf", "", false), 26);
+    assert_int_equal(each_member(header, "cg_conf", "", false), 28);
     assert_int_equal(each_member(header, "cg_conf_ldap", "ldap.", false), 60);
-    assert_int_equal(each_member(header, "cg_conf_namespace", "", true), 11);
+    assert_int_equal(each_member(header, "cg_conf_namespace", "", true), 13);
+    assert_int_equal(each_member(header, "cg_conf_artifactory", "artifactory.", false), 14);
     assert_false(has_row("no_such_member", false));
     free(header);
 }
