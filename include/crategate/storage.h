@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 /*
  * Where the crates and the index of one namespace are kept. Drivers:
- * src/storage/filesystem, and tests/fakes/fake_storage.
+ * src/storage/filesystem, src/storage/artifactory (crates in Artifactory, the
+ * index on disk), and tests/fakes/fake_storage.
  *
  * A driver knows bytes, names and durability, nothing of Cargo's semantics.
  * `name` is the crate's name as published, `index_name` the same in lower case
@@ -50,6 +51,23 @@ void cg_crate_file_close(struct cg_crate_file *file);
 typedef enum cg_err (*cg_index_visit)(void *cls, const char *index_name);
 typedef enum cg_err (*cg_crate_visit)(void *cls, const char *name, const char *version, uint64_t size);
 
+/* What is known of a publish besides its bytes, for stores that keep notes with the files. Borrowed. */
+struct cg_crate_facts {
+    const char *cksum;     /* sha256, hex */
+    const char *publisher; /* login */
+};
+
+/* A crate file as the store itself tells of it, whoever put it there. Borrowed during the call. */
+struct cg_crate_seen {
+    const char *name, *version;
+    const char *cksum; /* sha256, hex; "" when the store does not tell */
+    uint64_t size;
+    int64_t modified; /* wall seconds */
+    const char *publisher; /* "" when nobody has noted one */
+    int yanked;            /* 1, 0, or -1: nobody has noted it */
+};
+typedef enum cg_err (*cg_seen_visit)(void *cls, const struct cg_crate_seen *seen);
+
 struct cg_storage_ops {
     const char *name; /* "filesystem" */
 
@@ -68,6 +86,11 @@ struct cg_storage_ops {
     enum cg_err (*crate_begin)(struct cg_storage *st, struct cg_crate_upload **up_out, struct cg_error *err) CG_CHECK;
     enum cg_err (*crate_write)(struct cg_storage *st, struct cg_crate_upload *up, const void *bytes, size_t len,
                                struct cg_error *err) CG_CHECK;
+    /* Before the lock is taken: brings the bytes to where they will be read from, however long that takes, without
+     * replacing anything. OK also when the same bytes are there. CONFLICT: others are. A file that no index line comes
+     * to name afterwards is no crate. crate_commit follows. NULL where commit is quick. */
+    enum cg_err (*crate_stage)(struct cg_storage *st, struct cg_crate_upload *up, const char *name, const char *version,
+                               const struct cg_crate_facts *facts, struct cg_error *err) CG_CHECK;
     enum cg_err (*crate_commit)(struct cg_storage *st, struct cg_crate_upload **up, const char *name,
                                 const char *version, bool replace, struct cg_error *err) CG_CHECK;
     void (*crate_abort)(struct cg_storage *st, struct cg_crate_upload **up);
@@ -85,9 +108,17 @@ struct cg_storage_ops {
     enum cg_err (*crate_each)(struct cg_storage *st, const char *name, cg_crate_visit visit, void *cls,
                               struct cg_error *err) CG_CHECK;
 
+    /* For stores that have other writers, else NULL. scan: every crate file there is, complete, or UNAVAILABLE after some
+     * visits. mark: notes with the file whether it is yanked; ABSENT when there is no such file. */
+    enum cg_err (*crate_scan)(struct cg_storage *st, cg_seen_visit visit, void *cls, struct cg_error *err) CG_CHECK;
+    enum cg_err (*crate_mark)(struct cg_storage *st, const char *name, const char *version, bool yanked,
+                              struct cg_error *err) CG_CHECK;
+    /* Is a backend behind it down while what is here still serves? `why` says which and why. NULL: never. */
+    bool (*degraded)(struct cg_storage *st, struct cg_error *why);
+
     enum cg_err (*lock)(struct cg_storage *st, struct cg_error *err) CG_CHECK;
     void (*unlock)(struct cg_storage *st);
-    /* Can it be written to now? For readiness. */
+    /* Can it be read from now (and, where that takes no other server, written to)? For readiness. */
     enum cg_err (*ping)(struct cg_storage *st, struct cg_error *err) CG_CHECK;
     void (*free)(struct cg_storage *st);
 };

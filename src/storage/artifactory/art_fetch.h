@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/*
+ * Crates on their way from Artifactory: one GET upstream however many wait for
+ * it. The bytes go into a feed (base/feed.h), from which all callers are served
+ * while they come, are summed on the way, and end in the cache when the sum is
+ * what the index says. Otherwise the feed fails before its last byte.
+ *
+ * A fetch goes on when its callers leave: the next one finds it in the cache.
+ * Threads of its own, at most max_connections of the instance, started when
+ * needed: an ill instance must not hold the workers that all namespaces share.
+ *
+ * Threading: any thread.
+ */
+#ifndef CG_STORAGE_ARTIFACTORY_ART_FETCH_H
+#define CG_STORAGE_ARTIFACTORY_ART_FETCH_H
+
+#include "storage/artifactory/art_cache.h"
+#include "storage/artifactory/art_client.h"
+
+struct cg_art_fetcher;
+
+/* Both outlive it. */
+struct cg_art_fetcher *cg_art_fetcher_new(struct cg_art_client *client, struct cg_art_cache *cache, unsigned threads);
+/* Waits for what is under way, for at most the stall timeout. */
+void cg_art_fetcher_free(struct cg_art_fetcher **fetcher);
+
+/* From the cache, or from Artifactory: waits until the transfer has begun (its size is known), so that what cannot be
+ * had at all is an error with a status and not a broken answer: ABSENT, UNAVAILABLE, DENIED. `cksum` (hex) "" means: not
+ * known yet (another writer's crate, on its way to be indexed); it is then not kept under any name and file_out's bytes
+ * are whatever Artifactory has. `whole`: waits for the end and gives a descriptor, never a feed. */
+enum cg_err cg_art_fetch(struct cg_art_fetcher *fetcher, const char *repo, const char *path, const char *cksum,
+                         bool whole, struct cg_crate_file *file_out, struct cg_error *err) CG_CHECK;
+
+#endif
