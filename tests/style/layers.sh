@@ -46,7 +46,7 @@ only() { # header, folders that may include it
 only 'ldap\.h' 'ldap/'
 only 'lber\.h' 'ldap/'
 only 'microhttpd\.h' 'http/http1/'
-only 'curl/' 'crategatectl/base_url'
+only 'curl/' '(crategatectl/base_url|storage/artifactory/)'
 only 'sqlite3\.h' 'metadata/sqlite/'
 only 'archive(_entry)?\.h' 'registry/'
 only 'toml\+\+' 'base/toml\.cc'
