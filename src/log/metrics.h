@@ -40,6 +40,10 @@
     X(INDEX_HITS, "crategate_index_cache_total{result=\"hit\"}", "counter", "index reads by cache result") \
     X(INDEX_MISSES, "crategate_index_cache_total{result=\"miss\"}", "counter", "")                \
     X(INDEX_BYTES, "crategate_index_cache_bytes", "gauge", "memory held by the index cache")      \
+    X(ARTIFACTORY_OK, "crategate_artifactory_requests_total{result=\"ok\"}", "counter", "requests to Artifactory by result") \
+    X(ARTIFACTORY_REFUSED, "crategate_artifactory_requests_total{result=\"refused\"}", "counter", "") \
+    X(ARTIFACTORY_UNAVAILABLE, "crategate_artifactory_requests_total{result=\"unavailable\"}", "counter", "") \
+    X(ARTIFACTORY_UP, "crategate_artifactory_up", "gauge", "instances of Artifactory that are believed to be up") \
     X(AUDIT_DROPPED, "crategate_audit_dropped_total", "counter", "audit records of reads lost to a full queue")
 
 enum cg_metric {
