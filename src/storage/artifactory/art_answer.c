@@ -177,6 +177,8 @@ static const char *right_of(enum cg_art_op op)
         return "deploy (and annotate) in";
     case CG_ART_OP_ANNOTATE:
         return "annotate in";
+    case CG_ART_OP_DELETE:
+        return "delete from";
     case CG_ART_OP_PING:
     case CG_ART_OP_REPO:
     case CG_ART_OP_FILE:
@@ -249,6 +251,7 @@ static enum cg_err not_found(const struct cg_art_question *question, const struc
     case CG_ART_OP_FILE:
     case CG_ART_OP_KNOWN:
     case CG_ART_OP_ANNOTATE:
+    case CG_ART_OP_DELETE:
         return cg_art_say(question, answer, CG_ERR_ABSENT, err, "no such file");
     case CG_ART_OP_REPO:
     case CG_ART_OP_DEPLOY:

@@ -80,7 +80,8 @@ enum cg_art_op {
     CG_ART_OP_AQL,
     CG_ART_OP_DEPLOY,
     CG_ART_OP_KNOWN,    /* a deploy by checksum alone */
-    CG_ART_OP_ANNOTATE
+    CG_ART_OP_ANNOTATE,
+    CG_ART_OP_DELETE
 };
 
 struct cg_art_question {

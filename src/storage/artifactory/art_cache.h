@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 /*
  * Verified crates on local disk, named by their sha256, at most so many bytes
- * of them; the least recently used go first. What is in here has been checked,
- * and is checked again when the process that put it in is another one and the
- * file's size does not fit. A cache only: losing it loses nothing.
+ * of them; the least recently used go first. Whoever puts one in has summed it.
+ * What another process has put in (crategatectl, this daemon before a restart
+ * or a loss of power) is summed again before it is first given out, so nothing
+ * here needs flushing. A cache only: losing it loses nothing.
  *
  *   DIR/ab/abcdef....crate
  *
