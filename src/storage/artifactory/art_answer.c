@@ -288,7 +288,7 @@ static enum cg_err ill(const struct cg_art_question *question, const struct cg_a
     else if (has_word(words, "license") || has_word(words, "licence"))
         text = "its licence has expired; an administrator of Artifactory has to renew it";
     else if (answer->status == 503)
-        text = "it is in maintenance or starting";
+        text = *words ? "it is in maintenance or starting" : "it is in maintenance, starting or without a licence";
     else if (answer->status == 502 || answer->status == 504)
         text = "the proxy before it gets no answer from it";
     cg_art_say(question, answer, CG_ERR_UNAVAILABLE, err, "%s (status %ld)", text, answer->status);

@@ -211,7 +211,6 @@ static enum cg_err enter(struct cg_art_client *client, bool *probe_out, struct c
     int64_t now = cg_clock_mono_ms();
     enum cg_err rc = CG_OK;
 
-    look_for_another(client);
     pthread_mutex_lock(&client->lock);
     if (!cg_art_breaker_enter(&client->breaker, now, probe_out)) {
         rc = CG_ERR_UNAVAILABLE;
@@ -286,8 +285,10 @@ static bool relay_bytes(void *cls, const void *bytes, size_t len)
     return relay->inner->bytes(relay->inner->cls, bytes, len);
 }
 
+/* *renewed: it was refused for a credential that is not in use any more, so that says nothing. */
 static enum cg_err attempt(struct cg_art_client *client, struct cg_art_link *link, const struct cg_art_call *call,
-                           struct cg_art_answer *answer, struct cg_art_verdict *verdict, struct cg_error *err)
+                           struct cg_art_answer *answer, struct cg_art_verdict *verdict, bool *renewed,
+                           struct cg_error *err)
 {
     struct cg_art_question question = {.instance = link->name, .repo = call->repo, .op = call->op};
     struct cg_art_request request = call->http;
@@ -309,24 +310,28 @@ static enum cg_err attempt(struct cg_art_client *client, struct cg_art_link *lin
     /* What others are told while the breaker is open names no repository: it need not be theirs to know of. */
     question.repo = NULL;
     rc = cg_art_answer_judge(&question, answer, verdict, &own);
-    leave(client, probe, verdict, &own);
+    *renewed = verdict->health == CG_ART_REFUSED && renew(client, link);
+    leave(client, probe, *renewed ? &(struct cg_art_verdict){.health = CG_ART_UNSURE} : verdict, &own);
     return rc;
 }
 
 enum cg_err cg_art_ask(struct cg_art_client *client, const struct cg_art_call *call, struct cg_art_answer *answer,
                        struct cg_art_verdict *verdict_out, struct cg_error *err)
 {
-    struct cg_art_link *link = cg_art_client_link(client);
+    struct cg_art_link *link;
+    bool renewed = false;
     enum cg_err rc;
 
     *verdict_out = (struct cg_art_verdict){.health = CG_ART_UNSURE};
-    rc = attempt(client, link, call, answer, verdict_out, err);
-    if (rc != CG_OK && verdict_out->health == CG_ART_REFUSED && renew(client, link)) {
+    look_for_another(client);
+    link = cg_art_client_link(client);
+    rc = attempt(client, link, call, answer, verdict_out, &renewed, err);
+    if (renewed) {
         cg_art_link_unref(&link);
         link = cg_art_client_link(client);
         cg_art_answer_free(answer);
         cg_art_answer_init(answer);
-        rc = attempt(client, link, call, answer, verdict_out, err);
+        rc = attempt(client, link, call, answer, verdict_out, &renewed, err);
     }
     cg_art_link_unref(&link);
     return rc;
