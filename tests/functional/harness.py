@@ -179,15 +179,15 @@ group_base = ["{GROUPS}"]
         self.write_token(token, double, "deployer")
         self.instance = (f'[artifactory.corp]\nurl = "{double.url}"\ntoken_file = "{token}"\n'
                          'connect_timeout = "1s"\nanswer_timeout = "4s"\nstall_timeout = "3s"\n')
-        keys = []
+        self.repositories = {}
 
         def found(match):
-            keys.append(f"{name}-{match[1]}")
+            key = self.repositories[match[1]] = f"{name}-{match[1]}"
             return (f'{match[0].rpartition("storage")[0]}storage = "artifactory"\nartifactory = "corp"\n'
-                    f'repository = "{keys[-1]}"\n')
+                    f'repository = "{key}"\n')
         self.namespaces = re.sub(r'\[namespace\.([^]]+)\]\n(?:(?!\[).*\n)*?storage = "filesystem"\n', found,
                                  self.namespaces)
-        double.open_repos(keys)
+        double.open_repos(self.repositories.values())
         self.write_conf()
         return self
 
