@@ -292,7 +292,7 @@ static void visitor_that_stops_gives_the_result(void **state)
     struct seen seen;
 
     for (int i = 0; i < 6; i++) {
-        char name[16];
+        char name[20];
 
         snprintf(name, sizeof(name), "crate%d", i);
         assert_int_equal(put_index(f, name, "x"), CG_OK);
