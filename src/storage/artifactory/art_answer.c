@@ -76,12 +76,11 @@ enum cg_err cg_art_answer_json(const struct cg_art_answer *answer, json_t **out,
     char words[CG_ART_WORDS_MAX] = "";
 
     if (answer->cut)
-        return cg_error_set(err, CG_ERR_UNAVAILABLE, "its answer is longer than %zu bytes", answer->body.max);
+        return cg_art_unavailable(err, "its answer is longer than %zu bytes", answer->body.max);
     if (cg_art_answer_is_html(answer) || answer->body.len == 0)
-        return cg_error_set(err, CG_ERR_UNAVAILABLE, "its answer is %s and not JSON",
-                            answer->body.len == 0 ? "empty" : "HTML");
+        return cg_art_unavailable(err, "its answer is %s and not JSON", answer->body.len == 0 ? "empty" : "HTML");
     if (cg_json_parse(cg_buf_str(&answer->body), answer->body.len, &value, &why) != CG_OK)
-        return cg_error_set(err, CG_ERR_UNAVAILABLE, "its answer is %s", why.detail);
+        return cg_art_unavailable(err, "its answer is %s", why.detail);
     if (errors_of(value)) {
         first_message(errors_of(value), words);
         json_decref(value);
@@ -116,6 +115,20 @@ enum cg_err cg_art_say(const struct cg_art_question *question, const struct cg_a
     return code;
 }
 
+enum cg_err cg_art_unavailable(struct cg_error *err, const char *fmt, ...)
+{
+    char text[CG_ERROR_DETAIL_MAX];
+    va_list args;
+
+    if (!err)
+        return CG_ERR_UNAVAILABLE;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    err->retry_after_s = DEFAULT_RETRY_S;
+    return cg_error_set(err, CG_ERR_UNAVAILABLE, "%s", text);
+}
+
 /* What one kind of loss means; the same for every operation. */
 static const struct loss {
     const char *text;
@@ -132,8 +145,8 @@ static const struct loss {
     [CG_ART_STALLED] = {"the transfer stood still for longer than artifactory.*.stall_timeout", CG_ART_ILL, false},
     [CG_ART_BROKEN] = {"the connection broke before its answer was complete", CG_ART_ILL, true},
     [CG_ART_OVERSIZED] = {"its answer is larger than the gateway reads", CG_ART_ILL, false},
-    [CG_ART_BUSY] = {"all of the gateway's connections to it are in use (artifactory.*.max_connections)",
-                     CG_ART_UNSURE, false},
+    [CG_ART_BUSY] = {"all of the gateway's connections to it are in use (artifactory.*.max_connections)", CG_ART_UNSURE,
+                     false},
     [CG_ART_OWN_FAULT] = {"the file to be sent could not be read from the gateway's own disk", CG_ART_UNSURE, false},
     [CG_ART_STOPPED] = {"the transfer was ended by the gateway", CG_ART_UNSURE, false},
     [CG_ART_FORBIDDEN] = {"a redirect leads to a private address of another host, where the gateway does not follow",
@@ -237,7 +250,8 @@ static enum cg_err forbidden(const struct cg_art_question *question, const struc
                       right_of(question->op));
 }
 
-static enum cg_err gone(const struct cg_art_question *question, const struct cg_art_answer *answer, struct cg_error *err)
+static enum cg_err gone(const struct cg_art_question *question, const struct cg_art_answer *answer,
+                        struct cg_error *err)
 {
     return cg_art_say(question, answer, CG_ERR_UNAVAILABLE, err,
                       "there is no such repository for the gateway's account: it was deleted, renamed or blacked out, "

@@ -52,11 +52,11 @@ struct cg_art_answer {
     size_t head_size;
     bool head_done; /* trailers are not headers */
     char type[96], etag[200], sha256[65], location[2048], retry_after[64], challenge[200], ranges[16], server[64];
-    bool odd_sums; /* checksum headers that contradict one another or are none */
-    uint64_t length; /* UINT64_MAX: not told */
+    bool odd_sums;                   /* checksum headers that contradict one another or are none */
+    uint64_t length;                 /* UINT64_MAX: not told */
     uint64_t range_from, range_size; /* Content-Range; UINT64_MAX: not told */
     int64_t modified, date;          /* wall seconds, 0: not told */
-    uint64_t streamed; /* bytes that went to a stream */
+    uint64_t streamed;               /* bytes that went to a stream */
 };
 
 void cg_art_answer_init(struct cg_art_answer *answer);
@@ -75,11 +75,11 @@ enum cg_err cg_art_answer_json(const struct cg_art_answer *answer, json_t **out,
 /* What was asked for. */
 enum cg_art_op {
     CG_ART_OP_PING,
-    CG_ART_OP_REPO,     /* the repository itself, or a list of what is in it */
-    CG_ART_OP_FILE,     /* a file's head or bytes */
+    CG_ART_OP_REPO, /* the repository itself, or a list of what is in it */
+    CG_ART_OP_FILE, /* a file's head or bytes */
     CG_ART_OP_AQL,
     CG_ART_OP_DEPLOY,
-    CG_ART_OP_KNOWN,    /* a deploy by checksum alone */
+    CG_ART_OP_KNOWN, /* a deploy by checksum alone */
     CG_ART_OP_ANNOTATE,
     CG_ART_OP_DELETE
 };
@@ -96,8 +96,8 @@ struct cg_art_verdict {
 };
 
 /*
- * OK for 2xx (and 304, 206). Else the table of art_client.h, but for what one answer alone cannot tell: ABSENT (404 of a
- * file) may yet be a repository that is gone, CONFLICT (409) and DENIED (403) of a deploy may yet be the same bytes.
+ * OK for 2xx (and 304, 206). Else the table of art_client.h, but for what one answer alone cannot tell: ABSENT (404 of
+ * a file) may yet be a repository that is gone, CONFLICT (409) and DENIED (403) of a deploy may yet be the same bytes.
  * DENIED of AQL: this account or server does not do AQL.
  */
 enum cg_err cg_art_answer_judge(const struct cg_art_question *question, const struct cg_art_answer *answer,
@@ -106,5 +106,8 @@ enum cg_err cg_art_answer_judge(const struct cg_art_question *question, const st
 /* "Artifactory "corp", repository cargo-local: TEXT" with what it said, if anything, for the log. */
 enum cg_err cg_art_say(const struct cg_art_question *question, const struct cg_art_answer *answer, enum cg_err code,
                        struct cg_error *err, const char *fmt, ...) CG_PRINTF(5, 6);
+
+/* UNAVAILABLE with a sentence and a retry_after_s, where there is no answer to blame. Returns the code. */
+enum cg_err cg_art_unavailable(struct cg_error *err, const char *fmt, ...) CG_PRINTF(2, 3);
 
 #endif

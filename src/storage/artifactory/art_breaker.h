@@ -13,11 +13,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define CG_ART_BREAKER_FAILURES 5      /* in a row until it opens */
-#define CG_ART_BREAKER_MAX_MS 30000    /* longest wait between probes of an instance that is down */
-#define CG_ART_HOLD_MAX_S 60           /* Retry-After is honoured up to here */
-#define CG_ART_LOCK_MAX_S 3600         /* a lock-out of our account is waited for up to here */
-#define CG_ART_REFUSED_FIRST_MS 10000  /* credential refused: the wait is three times as long each time */
+#define CG_ART_BREAKER_FAILURES 5     /* in a row until it opens */
+#define CG_ART_BREAKER_MAX_MS 30000   /* longest wait between probes of an instance that is down */
+#define CG_ART_HOLD_MAX_S 60          /* Retry-After is honoured up to here */
+#define CG_ART_LOCK_MAX_S 3600        /* a lock-out of our account is waited for up to here */
+#define CG_ART_REFUSED_FIRST_MS 10000 /* credential refused: the wait is three times as long each time */
 #define CG_ART_REFUSED_MAX_MS 900000
 
 /* What one request has shown of the instance. */

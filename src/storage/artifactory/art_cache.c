@@ -140,8 +140,7 @@ static enum cg_err scan_file(void *cls, int dir, const char *name, const struct 
 
     snprintf(sha256, sizeof(sha256), "%.64s", name);
     if (!S_ISREG(info->st_mode) || !cg_art_is_sum(sha256) || strncmp(sha256, scan->folder, 2) != 0 ||
-        !cg_str_ends(name, SUFFIX) ||
-        strlen(name) != strlen(sha256) + strlen(SUFFIX)) {
+        !cg_str_ends(name, SUFFIX) || strlen(name) != strlen(sha256) + strlen(SUFFIX)) {
         (void)unlinkat(dir, name, S_ISDIR(info->st_mode) ? AT_REMOVEDIR : 0);
         return CG_OK;
     }

@@ -30,8 +30,8 @@ enum cg_err cg_art_cache_open(struct cg_art_cache *cache, const char *sha256, st
                               struct cg_error *err) CG_CHECK;
 /* A fresh file without a name, to be filled. */
 enum cg_err cg_art_cache_temp(struct cg_art_cache *cache, int *fd_out, struct cg_error *err) CG_CHECK;
-/* Puts a file that was made so, and verified by the caller, in. Does not take fd. What is larger than the whole limit is
- * not kept, which is OK. */
+/* Puts a file that was made so, and verified by the caller, in. Does not take fd. What is larger than the whole limit
+ * is not kept, which is OK. */
 enum cg_err cg_art_cache_keep(struct cg_art_cache *cache, const char *sha256, int fd, uint64_t size,
                               struct cg_error *err) CG_CHECK;
 /* Drops one, if it is there. */

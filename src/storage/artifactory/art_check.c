@@ -12,7 +12,6 @@
 #include "crategate/clock.h"
 #include "storage/artifactory/art_ask.h"
 
-
 void cg_art_tell(struct cg_art_check *check, enum cg_art_mark mark, const char *step, const char *fmt, ...)
 {
     char text[CG_ERROR_DETAIL_MAX];
@@ -158,8 +157,8 @@ static void check_settings(struct cg_art_check *check)
     json_t *value = NULL;
 
     cg_art_answer_init(&answer);
-    if (cg_art_try_judged(check, CG_ART_OP_REPO, &(struct cg_art_try){.method = "GET", .path = path}, &answer,
-                          &err) == CG_OK &&
+    if (cg_art_try_judged(check, CG_ART_OP_REPO, &(struct cg_art_try){.method = "GET", .path = path}, &answer, &err) ==
+            CG_OK &&
         cg_art_answer_json(&answer, &value, &err) == CG_OK)
         judge_settings(check, value);
     else
@@ -179,8 +178,8 @@ static bool check_read(struct cg_art_check *check)
     bool ok;
 
     cg_art_answer_init(&answer);
-    ok = cg_art_try_judged(check, CG_ART_OP_REPO, &(struct cg_art_try){.method = "GET", .path = path}, &answer,
-                           &err) == CG_OK;
+    ok = cg_art_try_judged(check, CG_ART_OP_REPO, &(struct cg_art_try){.method = "GET", .path = path}, &answer, &err) ==
+         CG_OK;
     if (ok)
         cg_art_tell(check, CG_ART_GOOD, "read", "the account may read %s", check->repo);
     else
@@ -199,9 +198,10 @@ static bool check_deploy(struct cg_art_check *check)
 
     cg_art_answer_init(&answer);
     check->deployed =
-        cg_art_try_judged(check, CG_ART_OP_DEPLOY,
-                          &(struct cg_art_try){.method = "PUT", .path = path, .headers = headers, .text = CG_ART_PROBE_TEXT},
-                          &answer, &err) == CG_OK;
+        cg_art_try_judged(
+            check, CG_ART_OP_DEPLOY,
+            &(struct cg_art_try){.method = "PUT", .path = path, .headers = headers, .text = CG_ART_PROBE_TEXT}, &answer,
+            &err) == CG_OK;
     if (check->deployed)
         cg_art_tell(check, CG_ART_GOOD, "deploy", "the account may deploy (%s)", check->probe);
     else
@@ -280,8 +280,8 @@ enum cg_err cg_art_check(struct cg_art_client *client, const char *repo, cg_art_
     check.link = cg_art_client_link(client);
     run(&check);
     if (check.bad)
-        rc = cg_error_set(err, CG_ERR_UNAVAILABLE, "Artifactory \"%s\", repository %s: not everything is as it must be",
-                          check.link->name, repo);
+        rc = cg_art_unavailable(err, "Artifactory \"%s\", repository %s: not everything is as it must be",
+                                check.link->name, repo);
     cg_art_link_unref(&check.link);
     return rc;
 }

@@ -30,8 +30,7 @@ enum cg_art_mark { CG_ART_BAD = 0, CG_ART_GOOD = 1, CG_ART_KNOW = -1 };
 void cg_art_tell(struct cg_art_check *check, enum cg_art_mark mark, const char *step, const char *fmt, ...)
     CG_PRINTF(4, 5);
 /* Tells a failure: our sentence and Artifactory's own words. */
-void cg_art_tell_error(struct cg_art_check *check, enum cg_art_mark mark, const char *step,
-                       const struct cg_error *err);
+void cg_art_tell_error(struct cg_art_check *check, enum cg_art_mark mark, const char *step, const struct cg_error *err);
 
 /* A request to BASE + `path` (encoded already) without a judgement; fills an initialised answer. */
 struct cg_art_try {

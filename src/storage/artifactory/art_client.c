@@ -285,55 +285,61 @@ static bool relay_bytes(void *cls, const void *bytes, size_t len)
     return relay->inner->bytes(relay->inner->cls, bytes, len);
 }
 
-/* *renewed: it was refused for a credential that is not in use any more, so that says nothing. */
-static enum cg_err attempt(struct cg_art_client *client, struct cg_art_link *link, const struct cg_art_call *call,
-                           struct cg_art_answer *answer, struct cg_art_verdict *verdict, bool *renewed,
-                           struct cg_error *err)
+struct attempt {
+    struct cg_art_client *client;
+    struct cg_art_link *link;
+    const struct cg_art_call *call;
+    struct cg_art_answer *answer;
+    struct cg_art_verdict *verdict;
+    bool renewed; /* it was refused for a credential that is not in use any more, so that says nothing */
+};
+
+static enum cg_err attempt(struct attempt *at, struct cg_error *err)
 {
-    struct cg_art_question question = {.instance = link->name, .repo = call->repo, .op = call->op};
-    struct cg_art_request request = call->http;
+    struct cg_art_question question = {.instance = at->link->name, .repo = at->call->repo, .op = at->call->op};
+    struct cg_art_request request = at->call->http;
     struct cg_error own = {0};
     bool probe = false;
-    struct relay relay = {.client = client, .inner = request.stream, .probe = &probe};
+    struct relay relay = {.client = at->client, .inner = request.stream, .probe = &probe};
     struct cg_art_stream stream = {.wants = relay_wants, .bytes = relay_bytes, .cls = &relay};
-    enum cg_err rc = enter(client, &probe, err);
+    enum cg_err rc = enter(at->client, &probe, err);
 
+    at->renewed = false;
     if (rc != CG_OK)
         return rc;
     if (request.stream)
         request.stream = &stream;
-    cg_art_http(link, &request, answer);
-    rc = cg_art_answer_judge(&question, answer, verdict, &own);
+    cg_art_http(at->link, &request, at->answer);
+    rc = cg_art_answer_judge(&question, at->answer, at->verdict, &own);
     count(rc);
     if (rc != CG_OK && err)
         *err = own;
     /* What others are told while the breaker is open names no repository: it need not be theirs to know of. */
     question.repo = NULL;
-    rc = cg_art_answer_judge(&question, answer, verdict, &own);
-    *renewed = verdict->health == CG_ART_REFUSED && renew(client, link);
-    leave(client, probe, *renewed ? &(struct cg_art_verdict){.health = CG_ART_UNSURE} : verdict, &own);
+    rc = cg_art_answer_judge(&question, at->answer, at->verdict, &own);
+    at->renewed = at->verdict->health == CG_ART_REFUSED && renew(at->client, at->link);
+    leave(at->client, probe, at->renewed ? &(struct cg_art_verdict){.health = CG_ART_UNSURE} : at->verdict, &own);
     return rc;
 }
 
 enum cg_err cg_art_ask(struct cg_art_client *client, const struct cg_art_call *call, struct cg_art_answer *answer,
                        struct cg_art_verdict *verdict_out, struct cg_error *err)
 {
-    struct cg_art_link *link;
-    bool renewed = false;
+    struct attempt at = {.client = client, .call = call, .answer = answer, .verdict = verdict_out};
     enum cg_err rc;
 
     *verdict_out = (struct cg_art_verdict){.health = CG_ART_UNSURE};
     look_for_another(client);
-    link = cg_art_client_link(client);
-    rc = attempt(client, link, call, answer, verdict_out, &renewed, err);
-    if (renewed) {
-        cg_art_link_unref(&link);
-        link = cg_art_client_link(client);
+    at.link = cg_art_client_link(client);
+    rc = attempt(&at, err);
+    if (at.renewed) {
+        cg_art_link_unref(&at.link);
+        at.link = cg_art_client_link(client);
         cg_art_answer_free(answer);
         cg_art_answer_init(answer);
-        rc = attempt(client, link, call, answer, verdict_out, &renewed, err);
+        rc = attempt(&at, err);
     }
-    cg_art_link_unref(&link);
+    cg_art_link_unref(&at.link);
     return rc;
 }
 

@@ -6,7 +6,9 @@
 
 enum cg_err cg_art_delete(struct cg_art_client *client, const char *repo, const char *path, struct cg_error *err)
 {
-    struct cg_art_call call = {.op = CG_ART_OP_DELETE, .repo = repo, .http = {.method = "DELETE"}};
+    struct cg_art_spot spot = {.client = client, .repo = repo, .path = path, .deadline = cg_art_client_budget(client)};
+    struct cg_art_call call = {
+        .op = CG_ART_OP_DELETE, .repo = repo, .http = {.method = "DELETE", .deadline = spot.deadline}};
     struct cg_art_link *link = cg_art_client_link(client);
     struct cg_art_answer answer;
     struct cg_buf url;
@@ -17,16 +19,10 @@ enum cg_err cg_art_delete(struct cg_art_client *client, const char *repo, const 
     if (rc == CG_OK) {
         cg_art_path_file(&url, link->url, repo, path);
         call.http.url = cg_buf_str(&url);
-        call.http.deadline = cg_art_client_budget(client);
         rc = cg_art_ask_safe(client, &call, &answer, err); /* what is gone stays gone */
-    }
-    if (rc == CG_ERR_ABSENT) {
-        enum cg_err there = cg_art_repo_there(client, repo, call.http.deadline, err);
-
-        rc = there == CG_OK ? cg_error_set(err, CG_ERR_ABSENT, "%s is not in repository %s", path, repo) : there;
     }
     cg_buf_free(&url);
     cg_art_answer_free(&answer);
     cg_art_link_unref(&link);
-    return rc;
+    return rc == CG_ERR_ABSENT ? cg_art_file_missing(&spot, err) : rc;
 }

@@ -26,7 +26,7 @@
 struct job {
     struct cg_art_client *client;
     const struct cg_art_deploy *deploy;
-    int64_t deadline;
+    struct cg_art_spot spot; /* where to, and until when */
     char *url;
     char sha256[96], sha1[96]; /* header lines */
     unsigned puts;             /* that may have stored something */
@@ -55,9 +55,8 @@ static enum cg_err sum_of_bytes(struct job *job, char out[65], struct cg_error *
     struct cg_sha256 *sha = cg_sha256_new();
     struct cg_art_sink sink = {.begin = no_size, .bytes = add_to_sum, .cls = sha};
     unsigned char sum[CG_SHA256_SIZE];
-    enum cg_err rc;
+    enum cg_err rc = cg_art_file_get(&job->spot, &sink, err);
 
-    rc = cg_art_get_within(job->client, job->deploy->repo, job->deploy->path, &sink, job->deadline, err);
     cg_sha256_end(sha, sum);
     cg_sha256_free(&sha);
     if (rc == CG_OK)
@@ -68,15 +67,14 @@ static enum cg_err sum_of_bytes(struct job *job, char out[65], struct cg_error *
 /* The header says something else than we know, or nothing (F18): asks the database, and then the bytes. */
 static enum cg_err look_closer(struct job *job, enum there *there_out, struct cg_error *err)
 {
-    const struct cg_art_deploy *deploy = job->deploy;
     struct cg_art_item item = {0};
-    enum cg_err rc = cg_art_file_info(job->client, deploy->repo, deploy->path, job->deadline, &item, err);
+    enum cg_err rc = cg_art_file_info(&job->spot, &item, err);
 
     if (rc == CG_OK && !*item.sha256)
         rc = sum_of_bytes(job, item.sha256, err);
     if (rc != CG_OK)
         return rc;
-    *there_out = cg_streq_nocase(item.sha256, deploy->sha256) ? THERE_SAME : THERE_OTHER;
+    *there_out = cg_streq_nocase(item.sha256, job->deploy->sha256) ? THERE_SAME : THERE_OTHER;
     return CG_OK;
 }
 
@@ -84,7 +82,7 @@ static enum cg_err look(struct job *job, enum there *there_out, struct cg_error 
 {
     const struct cg_art_deploy *deploy = job->deploy;
     struct cg_art_item item = {0};
-    enum cg_err rc = cg_art_file_head(job->client, deploy->repo, deploy->path, job->deadline, &item, err);
+    enum cg_err rc = cg_art_file_head(&job->spot, &item, err);
 
     if (rc == CG_ERR_ABSENT) {
         *there_out = THERE_NOTHING;
@@ -134,7 +132,7 @@ static enum cg_err put(struct job *job, bool known, struct cg_art_verdict *verdi
                                         .from_fd = !known,
                                         .fd = deploy->fd,
                                         .size = deploy->size,
-                                        .deadline = job->deadline}};
+                                        .deadline = job->spot.deadline}};
     struct cg_art_answer answer;
     enum cg_err rc;
 
@@ -142,9 +140,9 @@ static enum cg_err put(struct job *job, bool known, struct cg_art_verdict *verdi
     rc = cg_art_ask(job->client, &call, &answer, verdict, err);
     if (rc == CG_OK && !confirmed(job, &answer)) {
         verdict->again = true;
-        rc = cg_error_set(err, CG_ERR_UNAVAILABLE,
-                          "Artifactory, repository %s: its answer to the deploy of %s does not confirm the bytes",
-                          deploy->repo, deploy->path);
+        rc = cg_art_unavailable(err,
+                                "Artifactory, repository %s: its answer to the deploy of %s does not confirm the bytes",
+                                deploy->repo, deploy->path);
     }
     /* Without an answer, with one of its own errors or with nonsense: it may have been stored all the same. */
     if (rc == CG_ERR_UNAVAILABLE && verdict->again)
@@ -167,7 +165,7 @@ static enum cg_err look_after(struct job *job, enum there *there_out, struct cg_
     enum cg_err rc = look(job, there_out, err);
 
     if (rc == CG_OK && *there_out == THERE_NOTHING && job->puts > 0 &&
-        cg_art_client_pause(job->client, OTHER_NODE_MS, job->deadline))
+        cg_art_client_pause(job->client, OTHER_NODE_MS, job->spot.deadline))
         rc = look(job, there_out, err);
     return rc;
 }
@@ -212,9 +210,8 @@ static enum cg_err settle(struct job *job, enum cg_err put_rc, bool *again, stru
     if (put_rc != CG_ERR_CONFLICT)
         return put_rc;
     *again = true; /* nothing is there, so the conflict was between our bytes and their sum: damaged on the way */
-    return cg_error_set(err, CG_ERR_UNAVAILABLE,
-                        "Artifactory, repository %s: the bytes of %s do not arrive as they were sent",
-                        job->deploy->repo, job->deploy->path);
+    return cg_art_unavailable(err, "Artifactory, repository %s: the bytes of %s do not arrive as they were sent",
+                              job->deploy->repo, job->deploy->path);
 }
 
 static enum cg_err put_and_settle(struct job *job, bool known, struct cg_art_verdict *verdict, struct cg_error *err)
@@ -240,11 +237,11 @@ static enum cg_err put_all(struct job *job, struct cg_error *err)
         rc = put_and_settle(job, true, &verdict, err);
     if (rc == CG_OK || rc == CG_ERR_CONFLICT)
         return rc;
-    if (rc == CG_ERR_UNAVAILABLE && !cg_art_client_again(job->client, &verdict, 0, job->deadline))
+    if (rc == CG_ERR_UNAVAILABLE && !cg_art_client_again(job->client, &verdict, 0, job->spot.deadline))
         return rc;
     for (unsigned i = 0;; i++) {
         rc = put_and_settle(job, false, &verdict, err);
-        if (rc != CG_ERR_UNAVAILABLE || !cg_art_client_again(job->client, &verdict, i, job->deadline))
+        if (rc != CG_ERR_UNAVAILABLE || !cg_art_client_again(job->client, &verdict, i, job->spot.deadline))
             return rc;
         /* Never put over what came meanwhile: ours, after all, or somebody else's. */
         rc = look(job, &there, err);
@@ -279,7 +276,9 @@ static enum cg_err prepare(struct job *job, struct cg_error *err)
 enum cg_err cg_art_deploy(struct cg_art_client *client, const struct cg_art_deploy *deploy, int64_t deadline_ms,
                           struct cg_error *err)
 {
-    struct job job = {.client = client, .deploy = deploy, .deadline = deadline_ms};
+    struct job job = {.client = client,
+                      .deploy = deploy,
+                      .spot = {.client = client, .repo = deploy->repo, .path = deploy->path, .deadline = deadline_ms}};
     enum there there = THERE_NOTHING;
     enum cg_err rc = cg_art_place_ok(deploy->repo, deploy->path, err);
 
@@ -293,7 +292,7 @@ enum cg_err cg_art_deploy(struct cg_art_client *client, const struct cg_art_depl
         rc = put_all(&job, err);
     /* The one code that means nothing to who deploys: the repository was deleted under our hands. */
     if (rc == CG_ERR_ABSENT)
-        rc = cg_error_set(err, CG_ERR_UNAVAILABLE, "repository %s is not there any more", deploy->repo);
+        rc = cg_art_unavailable(err, "repository %s is not there any more", deploy->repo);
     if (rc == CG_OK)
         cg_art_client_deployed(client, deploy->repo, deploy->path);
     free(job.url);

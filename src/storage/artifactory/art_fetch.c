@@ -23,8 +23,8 @@
 #include "storage/artifactory/art_transfer.h"
 #include "storage/filesystem/fs_dir.h"
 
-#define FAILED_MS 1000        /* how long a failure is remembered */
-#define QUEUED_MAX_MS 10000   /* cargo waits 30 seconds in all */
+#define FAILED_MS 1000      /* how long a failure is remembered */
+#define QUEUED_MAX_MS 10000 /* cargo waits 30 seconds in all */
 #define QUEUE_PER_THREAD 64
 #define BUSY_RETRY_S 2
 

@@ -39,9 +39,9 @@ enum cg_err cg_art_fetch_begin(struct cg_art_fetcher *fetcher, const char *repo,
                                struct cg_crate_file *file_out, struct cg_error *err) CG_CHECK;
 
 /* From the cache, or from Artifactory: waits until the transfer has begun (its size is known), so that what cannot be
- * had at all is an error with a status and not a broken answer: ABSENT, UNAVAILABLE, DENIED. `cksum` (hex) "" means: not
- * known yet (another writer's crate, on its way to be indexed); it is then not kept under any name and file_out's bytes
- * are whatever Artifactory has. `whole`: waits for the end and gives a descriptor, never a feed. */
+ * had at all is an error with a status and not a broken answer: ABSENT, UNAVAILABLE, DENIED. `cksum` (hex) "" means:
+ * not known yet (another writer's crate, on its way to be indexed); it is then not kept under any name and file_out's
+ * bytes are whatever Artifactory has. `whole`: waits for the end and gives a descriptor, never a feed. */
 enum cg_err cg_art_fetch(struct cg_art_fetcher *fetcher, const char *repo, const char *path, const char *cksum,
                          bool whole, struct cg_crate_file *file_out, struct cg_error *err) CG_CHECK;
 

@@ -17,7 +17,9 @@
 
 enum cg_err cg_art_place_ok(const char *repo, const char *path, struct cg_error *err)
 {
-    if (!cg_art_path_ok(repo) || strchr(repo, '/'))
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_";
+
+    if (!cg_art_path_ok(repo) || repo[strspn(repo, allowed)])
         return cg_error_set(err, CG_ERR_INVALID, "\"%s\" is no key of a repository", repo);
     if (!cg_art_path_ok(path))
         return cg_error_set(err, CG_ERR_INVALID, "\"%s\" is no path of a file in a repository", path);
@@ -52,39 +54,47 @@ void cg_art_sum(const char *text, char out[65])
 }
 
 /* A fresh URL of a place, made by one of art_path.h. */
-static char *url_of(struct cg_art_client *client, void (*make)(struct cg_buf *, const char *, const char *, const char *),
-                    const char *repo, const char *path)
+static char *url_of(const struct cg_art_spot *spot, const char *path,
+                    void (*make)(struct cg_buf *, const char *, const char *, const char *))
 {
-    struct cg_art_link *link = cg_art_client_link(client);
+    struct cg_art_link *link = cg_art_client_link(spot->client);
     struct cg_buf url;
 
     cg_buf_init(&url, URL_MAX);
-    make(&url, link->url, repo, path);
+    make(&url, link->url, spot->repo, path);
     cg_art_link_unref(&link);
     return cg_buf_take(&url);
 }
 
-enum cg_err cg_art_repo_there(struct cg_art_client *client, const char *repo, int64_t deadline, struct cg_error *err)
+enum cg_err cg_art_repo_there(const struct cg_art_spot *spot, struct cg_error *err)
 {
-    char *url = url_of(client, cg_art_path_storage, repo, "");
+    char *url = url_of(spot, "", cg_art_path_storage);
     struct cg_art_call call = {
-        .op = CG_ART_OP_REPO, .repo = repo, .http = {.method = "GET", .url = url, .deadline = deadline}};
+        .op = CG_ART_OP_REPO, .repo = spot->repo, .http = {.method = "GET", .url = url, .deadline = spot->deadline}};
     json_t *value = NULL;
-    enum cg_err rc = cg_art_ask_json(client, &call, &value, err);
+    enum cg_err rc = cg_art_ask_json(spot->client, &call, &value, err);
 
     json_decref(value);
     free(url);
     return rc;
 }
 
-enum cg_err cg_art_file_info(struct cg_art_client *client, const char *repo, const char *path, int64_t deadline,
-                             struct cg_art_item *item_out, struct cg_error *err)
+enum cg_err cg_art_file_missing(const struct cg_art_spot *spot, struct cg_error *err)
 {
-    char *url = url_of(client, cg_art_path_storage, repo, path);
+    enum cg_err there = cg_art_repo_there(spot, err);
+
+    if (there != CG_OK)
+        return there;
+    return cg_error_set(err, CG_ERR_ABSENT, "%s is not in repository %s", spot->path, spot->repo);
+}
+
+enum cg_err cg_art_file_info(const struct cg_art_spot *spot, struct cg_art_item *item_out, struct cg_error *err)
+{
+    char *url = url_of(spot, spot->path, cg_art_path_storage);
     struct cg_art_call call = {
-        .op = CG_ART_OP_FILE, .repo = repo, .http = {.method = "GET", .url = url, .deadline = deadline}};
+        .op = CG_ART_OP_FILE, .repo = spot->repo, .http = {.method = "GET", .url = url, .deadline = spot->deadline}};
     json_t *value = NULL;
-    enum cg_err rc = cg_art_ask_json(client, &call, &value, err);
+    enum cg_err rc = cg_art_ask_json(spot->client, &call, &value, err);
 
     if (rc == CG_OK) {
         cg_art_sum(cg_json_str(json_object_get(value, "checksums"), "sha256"), item_out->sha256);
@@ -113,24 +123,23 @@ static enum cg_err ask_head(struct cg_art_client *client, const struct cg_art_ca
     return rc;
 }
 
-enum cg_err cg_art_file_head(struct cg_art_client *client, const char *repo, const char *path, int64_t deadline,
-                             struct cg_art_item *item_out, struct cg_error *err)
+enum cg_err cg_art_file_head(const struct cg_art_spot *spot, struct cg_art_item *item_out, struct cg_error *err)
 {
     static const char *const stay[] = {"X-JFrog-Download-Redirect-To: None", NULL};
-    char *url = url_of(client, cg_art_path_file, repo, path);
+    char *url = url_of(spot, spot->path, cg_art_path_file);
     struct cg_art_call call = {.op = CG_ART_OP_FILE,
-                               .repo = repo,
-                               .http = {.method = "HEAD", .url = url, .headers = stay, .deadline = deadline}};
+                               .repo = spot->repo,
+                               .http = {.method = "HEAD", .url = url, .headers = stay, .deadline = spot->deadline}};
     struct cg_art_item item = {0};
-    enum cg_err rc = ask_head(client, &call, &item, err);
+    enum cg_err rc = ask_head(spot->client, &call, &item, err);
 
     /* Of its own deploys another node may not know yet (F29). */
-    if (rc == CG_ERR_ABSENT && cg_art_client_is_fresh(client, repo, path) &&
-        cg_art_client_pause(client, OTHER_NODE_MS, deadline))
-        rc = ask_head(client, &call, &item, err);
+    if (rc == CG_ERR_ABSENT && cg_art_client_is_fresh(spot->client, spot->repo, spot->path) &&
+        cg_art_client_pause(spot->client, OTHER_NODE_MS, spot->deadline))
+        rc = ask_head(spot->client, &call, &item, err);
     /* A refusal of HEAD has no words: no right, or a lock-out? */
     if (rc == CG_ERR_DENIED)
-        rc = cg_art_file_info(client, repo, path, deadline, &item, err);
+        rc = cg_art_file_info(spot, &item, err);
     free(url);
     if (rc == CG_OK)
         *item_out = item;
@@ -140,52 +149,51 @@ enum cg_err cg_art_file_head(struct cg_art_client *client, const char *repo, con
 enum cg_err cg_art_head(struct cg_art_client *client, const char *repo, const char *path, int64_t deadline_ms,
                         struct cg_art_item *item_out, struct cg_error *err)
 {
+    struct cg_art_spot spot = {.client = client, .repo = repo, .path = path, .deadline = deadline_ms};
     enum cg_err rc = cg_art_place_ok(repo, path, err);
 
     if (rc == CG_OK)
-        rc = cg_art_file_head(client, repo, path, deadline_ms, item_out, err);
-    if (rc == CG_ERR_ABSENT) {
-        enum cg_err there = cg_art_repo_there(client, repo, deadline_ms, err);
+        rc = cg_art_file_head(&spot, item_out, err);
+    return rc == CG_ERR_ABSENT ? cg_art_file_missing(&spot, err) : rc;
+}
 
-        rc = there == CG_OK ? cg_error_set(err, CG_ERR_ABSENT, "%s is not in repository %s", path, repo) : there;
-    }
-    return rc;
+/* The URL that sets properties; INVALID when there is too much of them. */
+static enum cg_err props_url(const struct cg_art_spot *spot, const struct cg_art_prop *props, size_t count,
+                             struct cg_buf *url, struct cg_error *err)
+{
+    struct cg_art_link *link = cg_art_client_link(spot->client);
+
+    cg_art_path_storage(url, link->url, spot->repo, spot->path);
+    cg_art_link_unref(&link);
+    cg_buf_addstr(url, "?properties=");
+    cg_art_path_props(url, "", props, count);
+    cg_buf_addstr(url, "&recursive=0");
+    if (cg_buf_failed(url))
+        return cg_error_set(err, CG_ERR_INVALID, "the properties of %s are too long for one request", spot->path);
+    return CG_OK;
 }
 
 enum cg_err cg_art_set_props(struct cg_art_client *client, const char *repo, const char *path,
                              const struct cg_art_prop *props, size_t count, struct cg_error *err)
 {
     static const char *const plain[] = {"Content-Type: text/plain", NULL};
+    struct cg_art_spot spot = {.client = client, .repo = repo, .path = path};
     struct cg_art_call call = {
         .op = CG_ART_OP_ANNOTATE, .repo = repo, .http = {.method = "PUT", .text = "", .headers = plain}};
-    struct cg_art_link *link = cg_art_client_link(client);
     struct cg_art_answer answer;
     struct cg_buf url;
     enum cg_err rc = cg_art_place_ok(repo, path, err);
 
     cg_art_answer_init(&answer);
     cg_buf_init(&url, 2 * URL_MAX);
-    if (rc != CG_OK)
-        goto out;
-    cg_art_path_storage(&url, link->url, repo, path);
-    cg_buf_addstr(&url, "?properties=");
-    cg_art_path_props(&url, "", props, count);
-    cg_buf_addstr(&url, "&recursive=0");
-    if (cg_buf_failed(&url)) {
-        rc = cg_error_set(err, CG_ERR_INVALID, "the properties of %s are too long for one request", path);
-        goto out;
+    if (rc == CG_OK)
+        rc = props_url(&spot, props, count, &url, err);
+    if (rc == CG_OK) {
+        call.http.url = cg_buf_str(&url);
+        call.http.deadline = spot.deadline = cg_art_client_budget(client);
+        rc = cg_art_ask_safe(client, &call, &answer, err); /* setting the same twice does no harm */
     }
-    call.http.url = cg_buf_str(&url);
-    call.http.deadline = cg_art_client_budget(client);
-    rc = cg_art_ask_safe(client, &call, &answer, err); /* setting the same twice does no harm */
-    if (rc == CG_ERR_ABSENT) {
-        enum cg_err there = cg_art_repo_there(client, repo, call.http.deadline, err);
-
-        rc = there == CG_OK ? cg_error_set(err, CG_ERR_ABSENT, "%s is not in repository %s", path, repo) : there;
-    }
-out:
     cg_buf_free(&url);
     cg_art_answer_free(&answer);
-    cg_art_link_unref(&link);
-    return rc;
+    return rc == CG_ERR_ABSENT ? cg_art_file_missing(&spot, err) : rc;
 }

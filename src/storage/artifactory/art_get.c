@@ -28,12 +28,12 @@ struct get {
     char *home;       /* the instance's URL */
     int64_t deadline; /* of everything but the bytes; of those too when `all` */
     bool all;
-    bool begun;       /* the sink knows the size */
-    uint64_t size;    /* UINT64_MAX: not told */
-    uint64_t taken;   /* bytes that the sink has */
-    uint64_t skip;    /* bytes of this answer that the sink has already */
-    char etag[200];   /* of the answer that the first bytes came from */
-    enum cg_err rc;   /* of the sink, or why an answer is not what was begun with */
+    bool begun;     /* the sink knows the size */
+    uint64_t size;  /* UINT64_MAX: not told */
+    uint64_t taken; /* bytes that the sink has */
+    uint64_t skip;  /* bytes of this answer that the sink has already */
+    char etag[200]; /* of the answer that the first bytes came from */
+    enum cg_err rc; /* of the sink, or why an answer is not what was begun with */
     struct cg_error err;
 };
 
@@ -41,8 +41,7 @@ struct get {
 
 static bool refuse(struct get *get, const char *why)
 {
-    get->rc = cg_error_set(&get->err, CG_ERR_UNAVAILABLE, "Artifactory, repository %s: %s: %s", get->repo, get->path,
-                           why);
+    get->rc = cg_art_unavailable(&get->err, "Artifactory, repository %s: %s: %s", get->repo, get->path, why);
     return false;
 }
 
@@ -134,17 +133,17 @@ static bool is_redirect(long status)
 static bool complete(const struct get *get, const struct cg_art_answer *answer)
 {
     return get->begun && answer->lost == CG_ART_ANSWERED && get->rc == CG_OK &&
-           (answer->status == 200 || answer->status == 206) &&
-           (get->size == UINT64_MAX || get->taken == get->size) && !is_no_file(answer);
+           (answer->status == 200 || answer->status == 206) && (get->size == UINT64_MAX || get->taken == get->size) &&
+           !is_no_file(answer);
 }
 
 static enum cg_err no_file(struct get *get, const struct cg_art_answer *answer, struct cg_error *err)
 {
-    return cg_error_set(err, CG_ERR_UNAVAILABLE, "Artifactory, repository %s: %s: the answer is %s and no crate",
-                        get->repo, get->path,
-                        answer->length == 0             ? "empty"
-                        : cg_art_answer_is_html(answer) ? "a web page"
-                                                        : "not the file's");
+    return cg_art_unavailable(err, "Artifactory, repository %s: %s: the answer is %s and no crate", get->repo,
+                              get->path,
+                              answer->length == 0             ? "empty"
+                              : cg_art_answer_is_html(answer) ? "a web page"
+                                                              : "not the file's");
 }
 
 /* What one answer that was meant to bring the bytes has come to. */
@@ -161,8 +160,8 @@ static enum cg_err result(struct get *get, const struct cg_art_answer *answer, e
         return rc;
     verdict->again = true;
     if ((answer->status == 200 || answer->status == 206) && !is_no_file(answer))
-        return cg_error_set(err, CG_ERR_UNAVAILABLE, "Artifactory, repository %s: %s ended before its announced size",
-                            get->repo, get->path);
+        return cg_art_unavailable(err, "Artifactory, repository %s: %s ended before its announced size", get->repo,
+                                  get->path);
     return no_file(get, answer, err);
 }
 
@@ -187,9 +186,9 @@ static enum cg_err hop(struct get *get, const char *url, struct cg_art_answer *a
     else if (answer->status >= 200 && answer->status < 400)
         rc = CG_OK;
     else
-        rc = cg_error_set(err, CG_ERR_UNAVAILABLE,
-                          "Artifactory, repository %s: the place that it redirects %s to answers with status %ld",
-                          get->repo, get->path, answer->status);
+        rc = cg_art_unavailable(err,
+                                "Artifactory, repository %s: the place that it redirects %s to answers with status %ld",
+                                get->repo, get->path, answer->status);
     cg_art_link_unref(&link);
     return rc;
 }
@@ -206,9 +205,8 @@ static enum cg_err follow(struct get *get, const char *from, struct cg_art_answe
 
         *verdict = (struct cg_art_verdict){.health = CG_ART_WELL};
         if (hops == MAX_REDIRECTS)
-            rc = cg_error_set(err, CG_ERR_UNAVAILABLE,
-                              "Artifactory, repository %s: %s is redirected more than %d times", get->repo, get->path,
-                              MAX_REDIRECTS);
+            rc = cg_art_unavailable(err, "Artifactory, repository %s: %s is redirected more than %d times", get->repo,
+                                    get->path, MAX_REDIRECTS);
         else
             rc = cg_art_path_redirect(get->home, url, answer->location, &next, err);
         if (rc != CG_OK)
@@ -289,7 +287,7 @@ static enum cg_err get_all(struct get *get, struct cg_error *err)
 static enum cg_err get_file(struct get *get, struct cg_error *err)
 {
     struct cg_art_link *link = cg_art_client_link(get->client);
-    enum cg_err rc, there;
+    enum cg_err rc;
 
     get->home = cg_strdup(link->url);
     cg_art_link_unref(&link);
@@ -298,21 +296,22 @@ static enum cg_err get_file(struct get *get, struct cg_error *err)
     if (rc == CG_ERR_ABSENT && !get->begun && cg_art_client_is_fresh(get->client, get->repo, get->path) &&
         cg_art_client_pause(get->client, OTHER_NODE_MS, get->deadline))
         rc = get_all(get, err);
-    if (get->begun && rc == CG_ERR_ABSENT) {
-        rc = cg_error_set(err, CG_ERR_UNAVAILABLE, "repository %s: %s vanished while it was being read", get->repo,
-                          get->path);
-    } else if (rc == CG_ERR_ABSENT) {
-        there = cg_art_repo_there(get->client, get->repo, get->deadline, err);
-        rc = there == CG_OK ? cg_error_set(err, rc, "%s is not in repository %s", get->path, get->repo) : there;
-    }
+    if (rc == CG_ERR_ABSENT && get->begun)
+        rc = cg_art_unavailable(err, "repository %s: %s vanished while it was being read", get->repo, get->path);
+    else if (rc == CG_ERR_ABSENT)
+        rc = cg_art_file_missing(&(struct cg_art_spot){get->client, get->repo, get->path, get->deadline}, err);
     free(get->home);
     return rc;
 }
 
-enum cg_err cg_art_get_within(struct cg_art_client *client, const char *repo, const char *path,
-                              const struct cg_art_sink *sink, int64_t deadline, struct cg_error *err)
+enum cg_err cg_art_file_get(const struct cg_art_spot *spot, const struct cg_art_sink *sink, struct cg_error *err)
 {
-    struct get get = {.client = client, .repo = repo, .path = path, .sink = sink, .deadline = deadline, .all = true};
+    struct get get = {.client = spot->client,
+                      .repo = spot->repo,
+                      .path = spot->path,
+                      .sink = sink,
+                      .deadline = spot->deadline,
+                      .all = true};
 
     return get_file(&get, err);
 }

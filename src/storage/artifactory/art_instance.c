@@ -15,7 +15,8 @@
 #define RETRY_S 2
 
 static pthread_mutex_t instances_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct cg_art_instance *instances; /* under the lock; an instance itself is never moved or freed before the end */
+static struct cg_art_instance
+    *instances; /* under the lock; an instance itself is never moved or freed before the end */
 
 /* Deploys have to find a connection free whatever is being downloaded. */
 static unsigned fetch_threads(const struct cg_conf_artifactory *art)

@@ -37,7 +37,8 @@ enum cg_err cg_art_instance_get(const struct cg_conf *conf, const char *name, st
                                 struct cg_error *err) CG_CHECK;
 
 /* Around what waits for Artifactory on a worker. `place` ("REPO/PATH") is a path to be deployed to, or NULL; somebody
- * else who deploys there is waited for until `deadline` (monotonic ms). UNAVAILABLE: too many wait, or it took too long. */
+ * else who deploys there is waited for until `deadline` (monotonic ms). UNAVAILABLE: too many wait, or it took too
+ * long. */
 enum cg_err cg_art_instance_enter(struct cg_art_instance *instance, const char *place, int64_t deadline,
                                   struct cg_error *err) CG_CHECK;
 void cg_art_instance_leave(struct cg_art_instance *instance, const char *place);

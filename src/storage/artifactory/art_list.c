@@ -38,12 +38,12 @@ struct listing {
     const char *repo;
     cg_art_visit visit;
     void *cls;
-    struct cg_map *seen; /* path -> the round in which it was seen last */
+    struct cg_map *seen;   /* path -> the round in which it was seen last */
     char rounds[RESTARTS]; /* their addresses stand for the rounds */
     char *round;
-    char *quoted_repo;   /* as a JSON string */
-    bool last_full;      /* the page before had as many rows as were asked for */
-    bool slipped;        /* files were deleted meanwhile: once more from the start */
+    char *quoted_repo; /* as a JSON string */
+    bool last_full;    /* the page before had as many rows as were asked for */
+    bool slipped;      /* files were deleted meanwhile: once more from the start */
 };
 
 /* One file */
@@ -66,7 +66,7 @@ static enum cg_err tell(struct listing *list, const struct cg_art_listed *file)
 
 static enum cg_err nonsense(const struct listing *list, struct cg_error *err, const char *what)
 {
-    return cg_error_set(err, CG_ERR_UNAVAILABLE, "Artifactory, repository %s: its list of files %s", list->repo, what);
+    return cg_art_unavailable(err, "Artifactory, repository %s: its list of files %s", list->repo, what);
 }
 
 /* AQL */
@@ -100,8 +100,9 @@ static enum cg_err rows_of(const struct listing *list, const json_t *answer, jso
     if (!json_is_array(rows) || !json_is_object(range))
         return nonsense(list, err, "has no results");
     if (json_object_get(range, "notification"))
-        return nonsense(list, err, "is cut by a limit of the server (artifactory.search.userQueryLimit); an "
-                                   "administrator of Artifactory has to raise it");
+        return nonsense(list, err,
+                        "is cut by a limit of the server (artifactory.search.userQueryLimit); an "
+                        "administrator of Artifactory has to raise it");
     if (asked && json_is_integer(limit) && json_integer_value(limit) < asked)
         return nonsense(list, err, "is cut by a limit of the server below the page that was asked for");
     *rows_out = rows;
@@ -124,7 +125,8 @@ static enum cg_err index_props(struct listing *list, const json_t *rows, struct 
     size_t i;
     json_t *row;
 
-    json_array_foreach((json_t *)(uintptr_t)rows, i, row) {
+    json_array_foreach((json_t *)(uintptr_t)rows, i, row)
+    {
         char *path = row_path(list, row);
 
         if (!path)
@@ -171,9 +173,8 @@ static const char *prop_of(const json_t *row, const char *name)
     size_t i;
     json_t *prop;
 
-    json_array_foreach(json_object_get(row, "properties"), i, prop)
-        if (cg_streq(cg_json_str(prop, "key"), name))
-            return cg_json_str(prop, "value");
+    json_array_foreach(json_object_get(row, "properties"), i,
+                       prop) if (cg_streq(cg_json_str(prop, "key"), name)) return cg_json_str(prop, "value");
     return NULL;
 }
 
@@ -238,10 +239,11 @@ static enum cg_err take_page(struct listing *list, const json_t *rows, struct cg
 
 static enum cg_err page(struct listing *list, size_t number, bool *end_out, struct cg_error *err)
 {
-    char *query = cg_asprintf("items.find({\"repo\":%s,\"path\":{\"$match\":\"crates*\"},\"name\":{\"$match\":\"*%s\"}})"
-                              ".include(\"repo\",\"path\",\"name\",\"sha256\",\"size\",\"modified\")"
-                              ".sort({\"$asc\":[\"path\",\"name\"]}).offset(%zu).limit(%d)",
-                              list->quoted_repo, SUFFIX, number * (PAGE - OVERLAP), PAGE);
+    char *query =
+        cg_asprintf("items.find({\"repo\":%s,\"path\":{\"$match\":\"crates*\"},\"name\":{\"$match\":\"*%s\"}})"
+                    ".include(\"repo\",\"path\",\"name\",\"sha256\",\"size\",\"modified\")"
+                    ".sort({\"$asc\":[\"path\",\"name\"]}).offset(%zu).limit(%d)",
+                    list->quoted_repo, SUFFIX, number * (PAGE - OVERLAP), PAGE);
     const json_t *rows = NULL;
     json_t *answer = NULL;
     enum cg_err rc = ask_aql(list, query, &answer, err);
@@ -334,10 +336,11 @@ enum cg_err cg_art_list(struct cg_art_client *client, const char *repo, cg_art_v
                         struct cg_error *err)
 {
     struct listing list = {.client = client, .repo = repo, .visit = visit, .cls = cls};
+    struct cg_art_spot spot = {.client = client, .repo = repo, .deadline = cg_art_client_budget(client)};
     enum cg_err rc = cg_art_place_ok(repo, "crates", err);
 
     if (rc == CG_OK)
-        rc = cg_art_repo_there(client, repo, cg_art_client_budget(client), err);
+        rc = cg_art_repo_there(&spot, err);
     if (rc != CG_OK)
         return rc;
     list.seen = cg_map_new(NULL);

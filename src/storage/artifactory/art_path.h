@@ -15,12 +15,13 @@
 
 struct sockaddr;
 
-/* May it be asked for: no empty, "." or ".." part, no control character or backslash, UTF-8, at most CG_ART_PATH_MAX? */
+/* May it be asked for: no empty, "." or ".." part, no control character or backslash, UTF-8, at most CG_ART_PATH_MAX?
+ */
 bool cg_art_path_ok(const char *path);
 /* Percent-encoded but for the slashes; a `+` of build metadata too, which some proxies take for a blank. */
 void cg_art_path_encode(struct cg_buf *out, const char *path);
-/* ";name=value" for each; `lead` stands before the first in place of the semicolon ("" in a query). Properties without a
- * value are left out. */
+/* ";name=value" for each; `lead` stands before the first in place of the semicolon ("" in a query). Properties without
+ * a value are left out. */
 void cg_art_path_props(struct cg_buf *out, const char *lead, const struct cg_art_prop *props, size_t count);
 /* BASE/REPO/PATH, or BASE/api/storage/REPO[/PATH], to which a query may be added. `path` "" for the repository. */
 void cg_art_path_file(struct cg_buf *out, const char *base, const char *repo, const char *path);

@@ -89,9 +89,10 @@ static void p1_p12(struct cg_art_check *check)
     cg_art_answer_init(&answer);
     try_cargo(check, "index/config.json", other, false, &answer);
     config_of(&answer, dl2, api2, &ignored);
-    know(check, "P12 override of the base URL", !*dl2               ? "config.json is not served with it"
-                                                : cg_streq(dl, dl2) ? "ignored by config.json"
-                                                                    : "config.json follows it");
+    know(check, "P12 override of the base URL",
+         !*dl2               ? "config.json is not served with it"
+         : cg_streq(dl, dl2) ? "ignored by config.json"
+                             : "config.json follows it");
     cg_art_answer_free(&answer);
 }
 
@@ -142,14 +143,13 @@ static void p4(struct cg_art_check *check)
 
     cg_art_answer_init(&answer);
     cg_art_try(check,
-               &(struct cg_art_try){
-                   .method = "POST", .path = "/api/search/aql", .headers = plain, .text = query},
+               &(struct cg_art_try){.method = "POST", .path = "/api/search/aql", .headers = plain, .text = query},
                &answer);
     describe(&answer, text);
     if (answer.status == 200 && cg_art_answer_json(&answer, &value, NULL) == CG_OK)
         know(check, "P4 properties of its own",
              json_array_size(json_object_get(value, "results")) ? "it annotates crates with crate.* properties"
-                                                                 : "AQL works; no crate has a crate.name property");
+                                                                : "AQL works; no crate has a crate.name property");
     else
         cg_art_tell(check, CG_ART_KNOW, "P4 properties of its own", "AQL: %s", text);
     json_decref(value);
@@ -170,7 +170,10 @@ static void p8(struct cg_art_check *check)
     cg_art_try(check, &(struct cg_art_try){.method = "GET", .path = path, .headers = ranged}, &part);
     describe(&whole, text);
     cg_art_tell(check, CG_ART_KNOW, "P8 download", "%s; ETag %s; X-Checksum-Sha256 %s; %s; Range answered with %ld",
-                text, !*whole.etag ? "none" : *whole.etag == '"' ? "quoted" : "unquoted",
+                text,
+                !*whole.etag         ? "none"
+                : *whole.etag == '"' ? "quoted"
+                                     : "unquoted",
                 *whole.sha256 ? "there" : "not there",
                 *whole.location ? "redirected unless told otherwise" : "not redirected", part.status);
     if (whole.status >= 300 && whole.status < 400 && part.status >= 300)

@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "storage/artifactory/art_answer.h"
 
 static bool v4_private(uint32_t ip)
 {
@@ -120,10 +121,10 @@ static bool host_private(const char *host)
 
 static enum cg_err refuse(struct cg_error *err, const char *why)
 {
-    return cg_error_set(err, CG_ERR_UNAVAILABLE,
-                        "Artifactory redirects this download to where the gateway does not follow (%s); an "
-                        "administrator of Artifactory has to switch redirects off for this repository",
-                        why);
+    return cg_art_unavailable(err,
+                              "Artifactory redirects this download to where the gateway does not follow (%s); an "
+                              "administrator of Artifactory has to switch redirects off for this repository",
+                              why);
 }
 
 static enum cg_err judge(CURLU *next, const char *home, const char *url, struct cg_error *err)

@@ -97,8 +97,7 @@ static enum cg_err open_whole(struct cg_art_storage *art, const char *path, stru
                               struct cg_error *err)
 {
     struct cg_art_item item = {0};
-    enum cg_err rc =
-        cg_art_head(art->instance->client, art->repo, path, cg_clock_mono_ms() + ASK_MS, &item, err);
+    enum cg_err rc = cg_art_head(art->instance->client, art->repo, path, cg_clock_mono_ms() + ASK_MS, &item, err);
 
     if (rc != CG_OK)
         return rc;

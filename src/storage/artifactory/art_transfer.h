@@ -17,8 +17,8 @@ struct cg_art_transfer {
     struct cg_art_client *client;
     struct cg_art_cache *cache;
     const char *repo, *path;
-    const char *cksum;            /* sha256 that it must have; "": any, and it is not kept */
-    struct cg_feed *feed;         /* new */
+    const char *cksum;           /* sha256 that it must have; "": any, and it is not kept */
+    struct cg_feed *feed;        /* new */
     const atomic_bool *stopping; /* ends it */
 };
 

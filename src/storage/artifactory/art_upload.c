@@ -140,7 +140,8 @@ static void keep(struct cg_art_storage *art, const struct cg_crate_upload *up)
     struct cg_error err = {0};
 
     if (cg_art_cache_keep(art->instance->cache, up->sha256_hex, up->fd, up->size, &err) != CG_OK)
-        cg_log_error(CG_LOG_WARN, "artifactory", NULL, &err, "namespace=%s: a crate is not kept on local disk", art->ns);
+        cg_log_error(CG_LOG_WARN, "artifactory", NULL, &err, "namespace=%s: a crate is not kept on local disk",
+                     art->ns);
 }
 
 enum cg_err cg_art_crate_stage(struct cg_storage *st, struct cg_crate_upload *up, const char *name, const char *version,

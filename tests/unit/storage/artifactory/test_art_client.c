@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
-/* Every function of the client against the double, when all is well and when what is there is not what was hoped for. */
+/* Every function of the client against the double, when all is well and when what is there is not what was hoped for.
+ */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -69,6 +70,8 @@ static void is(enum cg_err rc, enum cg_err wanted, const struct cg_error *err)
     if (rc != wanted)
         print_message("%s: %s (%s)\n", cg_err_name(rc), err->detail, err->internal);
     assert_int_equal(rc, wanted);
+    if (rc == CG_ERR_UNAVAILABLE)
+        assert_true(err->retry_after_s > 0);
 }
 
 /* Deploy */
@@ -354,6 +357,34 @@ static void list_goes_through_all_pages_and_tells_of_each_once_f30(void **state)
     assert_non_null(strstr(err.detail, "limit"));
 }
 
+/* Deletes the first files while the first page is being told. */
+static enum cg_err delete_behind(void *cls, const struct cg_art_listed *file)
+{
+    size_t *count = cls;
+
+    (void)file;
+    if (++*count != 1)
+        return CG_OK;
+    for (size_t i = 0; i < 35; i++) {
+        char path[96];
+
+        snprintf(path, sizeof(path), "/items/cargo-local/crates/c%03zu/c%03zu-1.0.%zu.crate", i / 7, i / 7, i % 7);
+        json_decref(art_rig_control(&rig, "DELETE", path, NULL));
+    }
+    return CG_OK;
+}
+
+static void files_deleted_meanwhile_hide_no_others(void **state)
+{
+    struct cg_error err = {0};
+    size_t count = 0;
+
+    (void)state;
+    put_many(700);
+    is(cg_art_list(client, "cargo-local", delete_behind, &count, &err), CG_OK, &err);
+    assert_int_equal(count, 700); /* those that are gone were told of already */
+}
+
 static void list_goes_without_aql_where_that_is_refused(void **state)
 {
     struct cg_error err = {0};
@@ -516,11 +547,13 @@ static void says(struct told *told, const char *text)
 
 static void check_of_a_good_repository_finds_nothing_bad(void **state)
 {
-    static const char *const steps[] = {"1 reachable", "-1 tls",  "1 version: Artifactory 7.90", "1 credential",
-                                        "1 repository", "1 read", "1 deploy",                   "1 annotate",
-                                        "1 delete",     "P1 ",    "P2 ",                        "P3, P6, P7",
-                                        "P4 ",          "P5 ",    "P8 ",                        "P9 ",
-                                        "P10 ",         "P11",    "P12 "};
+    static const char *const steps[] = {"1 reachable",  "-1 tls",       "1 version: Artifactory 7.90",
+                                        "1 credential", "1 repository", "1 read",
+                                        "1 deploy",     "1 annotate",   "1 delete",
+                                        "P1 ",          "P2 ",          "P3, P6, P7",
+                                        "P4 ",          "P5 ",          "P8 ",
+                                        "P9 ",          "P10 ",         "P11",
+                                        "P12 "};
     struct told told;
 
     (void)state;
@@ -593,6 +626,7 @@ int main(void)
         TEST(properties_are_set_with_all_their_signs),
         TEST(list_tells_of_crates_alone_with_what_is_noted),
         TEST(list_goes_through_all_pages_and_tells_of_each_once_f30),
+        TEST(files_deleted_meanwhile_hide_no_others),
         TEST(list_goes_without_aql_where_that_is_refused),
         TEST(repository_that_is_gone_or_closed_is_never_listed_as_empty),
         TEST(ping_takes_the_credential_and_knows_what_is_no_artifactory),

@@ -67,7 +67,7 @@ static void is(enum cg_err rc, enum cg_err wanted, const struct cg_error *err)
         print_message("%s: %s (%s)\n", cg_err_name(rc), err->detail, err->internal);
     assert_int_equal(rc, wanted);
     if (rc == CG_ERR_UNAVAILABLE)
-        assert_true(err->retry_after_s > 0 || *err->detail);
+        assert_true(err->retry_after_s > 0);
     assert_null(strchr(err->detail, '<'));
     assert_null(strstr(err->detail, art_rig_token(&rig, "deployer")));
     assert_null(strstr(err->internal, art_rig_token(&rig, "deployer")));
@@ -369,7 +369,7 @@ static void f9_dead_instance_is_not_waited_for_by_everybody(void **state)
         head_is(CG_ERR_UNAVAILABLE, "internal error");
     assert_true(cg_art_client_down(client, NULL));
     assert_int_equal(art_rig_asked(&rig, ""), 5);
-    art_rig_control(&rig, "DELETE", "/rules", NULL);
+    json_decref(art_rig_control(&rig, "DELETE", "/rules", NULL));
     for (int64_t until = cg_clock_mono_ms() + 3000; cg_art_client_down(client, NULL);) {
         struct cg_art_item item;
         struct cg_error err = {0};

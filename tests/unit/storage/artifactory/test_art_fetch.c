@@ -29,12 +29,12 @@
 static struct {
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    bool closed;           /* it answers when this is opened */
+    bool closed; /* it answers when this is opened */
     unsigned gets, pings;
     const char *bytes;
-    enum cg_err rc;        /* in place of an answer, or after half of one with `halfway` */
+    enum cg_err rc; /* in place of an answer, or after half of one with `halfway` */
     bool halfway, no_size;
-    uint64_t size_told;    /* 0: the true one */
+    uint64_t size_told; /* 0: the true one */
 } art = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
 static void gate(bool closed)

@@ -50,9 +50,10 @@ static void separators_in_values_are_escaped(void **state)
 
 static void paths_that_lead_elsewhere_are_refused(void **state)
 {
-    static const char *const bad[] = {"",        "/a",   "a/",   "a//b", "..",     "a/../b", "./a",
-                                      "a/.",     "a\nb", "a\\b", "\x7f", "\xff\xfe"};
-    static const char *const good[] = {"a", "crates/a/a-1.0.0+x.crate", ".crategate-check/x", "a/..b", "a/...", "\303\251"};
+    static const char *const bad[] = {"",    "/a",  "a/",   "a//b", "..",   "a/../b",
+                                      "./a", "a/.", "a\nb", "a\\b", "\x7f", "\xff\xfe"};
+    static const char *const good[] = {"a",       "crates/a/a-1.0.0+x.crate", ".crategate-check/x", "a/..b", "a/...",
+                                       "\303\251"};
     char deep[CG_ART_PATH_MAX + 2];
 
     (void)state;
@@ -102,13 +103,11 @@ static void redirects_to_private_places_are_not_followed(void **state)
 {
     static const char *const bad[] = {
         "http://bucket.example/x", /* from https */
-        "ftp://bucket.example/x",  "file:///etc/passwd",          "gopher://bucket.example/",
-        "https://u:p@bucket.example/", "https://127.0.0.1/x",     "https://2130706433/x",
-        "https://0x7f.1/x",        "https://10.1.2.3/",           "https://172.31.0.1/",
-        "https://192.168.0.1/",    "https://169.254.169.254/",    "https://100.64.0.1/",
-        "https://0.0.0.0/",        "https://[::1]/",              "https://[fe80::1]/",
-        "https://[fd00::1]/",      "https://[::ffff:10.0.0.1]/",  "https://localhost/",
-        "https://LOCALHOST/",      "https://",
+        "ftp://bucket.example/x",     "file:///etc/passwd",   "gopher://bucket.example/", "https://u:p@bucket.example/",
+        "https://127.0.0.1/x",        "https://2130706433/x", "https://0x7f.1/x",         "https://10.1.2.3/",
+        "https://172.31.0.1/",        "https://192.168.0.1/", "https://169.254.169.254/", "https://100.64.0.1/",
+        "https://0.0.0.0/",           "https://[::1]/",       "https://[fe80::1]/",       "https://[fd00::1]/",
+        "https://[::ffff:10.0.0.1]/", "https://localhost/",   "https://LOCALHOST/",       "https://",
     };
 
     (void)state;
@@ -143,13 +142,14 @@ static bool is_private(const char *text)
 
 static void private_ranges_end_where_they_end(void **state)
 {
-    static const char *const inside[] = {"10.0.0.0",    "10.255.255.255", "172.16.0.0", "172.31.255.255", "127.1.2.3",
-                                         "192.168.9.9", "169.254.0.1",    "224.0.0.1",  "255.255.255.255", "::",
-                                         "::1",         "fc00::1",        "fdff::1",    "fe80::1",        "ff02::1",
-                                         "64:ff9b::a00:1"};
-    static const char *const outside[] = {"9.255.255.255", "11.0.0.0",     "172.15.255.255", "172.32.0.0", "126.0.0.1",
-                                          "192.167.1.1",   "100.128.0.1",  "169.253.1.1",    "223.255.0.1", "2001:db8::1",
-                                          "::2:1",         "64:ff9b::808:808"};
+    static const char *const inside[] = {
+        "10.0.0.0",      "10.255.255.255", "172.16.0.0", "172.31.255.255",  "127.1.2.3",
+        "192.168.9.9",   "169.254.0.1",    "224.0.0.1",  "255.255.255.255", "::",
+        "::1",           "fc00::1",        "fdff::1",    "fe80::1",         "ff02::1",
+        "64:ff9b::a00:1"};
+    static const char *const outside[] = {"9.255.255.255", "11.0.0.0",    "172.15.255.255", "172.32.0.0",
+                                          "126.0.0.1",     "192.167.1.1", "100.128.0.1",    "169.253.1.1",
+                                          "223.255.0.1",   "2001:db8::1", "::2:1",          "64:ff9b::808:808"};
 
     (void)state;
     for (size_t i = 0; i < sizeof(inside) / sizeof(inside[0]); i++)

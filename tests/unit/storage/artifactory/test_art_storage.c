@@ -247,7 +247,8 @@ static void index_without_a_sound_sum_sends_nothing(void **state)
 {
     struct fixture *f = *state;
     struct cg_crate_file file;
-    static const char *const odd[] = {"", "abc", "zz", "0123456789012345678901234567890123456789012345678901234567890123x"};
+    static const char *const odd[] = {"", "abc", "zz",
+                                      "0123456789012345678901234567890123456789012345678901234567890123x"};
 
     for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++)
         assert_int_equal(f->ops->crate_send(f->st, "demo", "1.0.0", odd[i], &file, NULL), CG_ERR_UNAVAILABLE);
@@ -275,9 +276,10 @@ static void scan_tells_what_is_noted_and_only_of_crates(void **state)
 {
     struct fixture *f = *state;
     struct seen seen = {0};
-    static const char *const odd[] = {"crates/demo/other-1.0.0.crate", "crates/demo/demo-.crate", "crates/demo.crate",
-                                      "crates/1x/1x-1.0.0.crate", "crates/a/b/a-1.0.0.crate", "demo-1.0.0.crate",
-                                      "crates/demo/demo-.hidden.crate", "crates/demo/demo1.0.0.crate"};
+    static const char *const odd[] = {
+        "crates/demo/other-1.0.0.crate",  "crates/demo/demo-.crate",    "crates/demo.crate",
+        "crates/1x/1x-1.0.0.crate",       "crates/a/b/a-1.0.0.crate",   "demo-1.0.0.crate",
+        "crates/demo/demo-.hidden.crate", "crates/demo/demo1.0.0.crate"};
 
     for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
         char *place = cg_asprintf("cargo-local/%s", odd[i]);
