@@ -48,6 +48,19 @@ static struct {
     char body[READY_MAX];
 } last_ready = {.body = "{\"status\":\"being asked for the first time\"}\n"};
 
+/* A server behind it that is down takes nothing from what is served from here, so it is no reason to send callers away. */
+static bool report_storage(struct cg_gateway *gw, struct cg_buf *body)
+{
+    struct cg_error err = {0};
+    enum cg_err rc = cg_registry_ping(gw->registry, &err);
+
+    if (rc != CG_OK || !cg_registry_degraded(gw->registry, &err))
+        return report(body, "storage", rc, &err);
+    (void)cg_error_prefix(&err, "degraded, kept crates and the index are served");
+    (void)report(body, "storage", CG_ERR_UNAVAILABLE, &err);
+    return true;
+}
+
 static void ask_backends(struct cg_gateway *gw, struct cg_buf *body, bool *ready)
 {
     struct cg_directory *dir = gw->directory(gw);
@@ -55,8 +68,7 @@ static void ask_backends(struct cg_gateway *gw, struct cg_buf *body, bool *ready
 
     cg_buf_addch(body, '{');
     *ready = report(body, "database", gw->metadata->ops->ping(gw->metadata, &err), &err);
-    err = (struct cg_error){0};
-    *ready &= report(body, "storage", cg_registry_ping(gw->registry, &err), &err);
+    *ready &= report_storage(gw, body);
     err = (struct cg_error){0};
     *ready &= report(body, "directory", dir->ops->ping(dir, &err), &err);
     cg_buf_addstr(body, "}\n");

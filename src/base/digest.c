@@ -119,6 +119,38 @@ void cg_sha256(const void *bytes, size_t len, unsigned char out[CG_SHA256_SIZE])
     sha_end(context, out);
 }
 
+struct cg_sha1 {
+    EVP_MD_CTX *context;
+};
+
+struct cg_sha1 *cg_sha1_new(void)
+{
+    struct cg_sha1 *sha = cg_malloc(sizeof *sha);
+    sha->context = context_new();
+    CG_ASSERT(EVP_DigestInit_ex2(sha->context, EVP_sha1(), NULL) == 1);
+    return sha;
+}
+
+void cg_sha1_add(struct cg_sha1 *sha, const void *bytes, size_t len)
+{
+    sha_add(sha->context, bytes, len);
+}
+
+void cg_sha1_end(struct cg_sha1 *sha, unsigned char out[CG_SHA1_SIZE])
+{
+    unsigned len = 0;
+    CG_ASSERT(EVP_DigestFinal_ex(sha->context, out, &len) == 1 && len == CG_SHA1_SIZE);
+}
+
+void cg_sha1_free(struct cg_sha1 **sha)
+{
+    if (!*sha)
+        return;
+    EVP_MD_CTX_free((*sha)->context);
+    free(*sha);
+    *sha = NULL;
+}
+
 /* RFC 2104 over contexts that have the key's padded block behind them: a MAC costs two copies and no key schedule.
  * Copying into a context that is bound to the same algorithm leaves the shared reference count alone. Nobody writes
  * to the two after creation, so every thread may copy from them. */

@@ -25,6 +25,18 @@ void cg_sha256_free(struct cg_sha256 **sha);
 /* One shot, reusing a per-thread context. */
 void cg_sha256(const void *bytes, size_t len, unsigned char out[CG_SHA256_SIZE]);
 
+/* SHA-1, only for other servers' checksums of files; it protects nothing. */
+#define CG_SHA1_SIZE 20
+#define CG_SHA1_HEX_SIZE 41
+
+struct cg_sha1;
+
+struct cg_sha1 *cg_sha1_new(void);
+void cg_sha1_add(struct cg_sha1 *sha, const void *bytes, size_t len);
+/* Gives the digest; nothing may be added any more. */
+void cg_sha1_end(struct cg_sha1 *sha, unsigned char out[CG_SHA1_SIZE]);
+void cg_sha1_free(struct cg_sha1 **sha);
+
 /* HMAC-SHA-256 under one key, many times; any thread. */
 struct cg_hmac;
 struct cg_hmac *cg_hmac_new(const void *key, size_t len);

@@ -143,6 +143,19 @@ const struct cg_conf_namespace *cg_conf_namespace(const struct cg_conf *conf, co
     return NULL;
 }
 
+/* A namespace that is open stays where it is. */
+static void moved_namespaces(const struct cg_conf *old_conf, const struct cg_conf *new_conf, struct cg_buf *out)
+{
+    for (size_t i = 0; i < new_conf->namespace_count; i++) {
+        const struct cg_conf_namespace *now = &new_conf->namespaces[i];
+        const struct cg_conf_namespace *before = cg_conf_namespace(old_conf, now->name);
+
+        if (before && (before->storage != now->storage || !cg_streq(before->artifactory, now->artifactory) ||
+                       !cg_streq(before->repository, now->repository)))
+            cg_buf_addf(out, "namespace.%s.storage\n", now->name);
+    }
+}
+
 void cg_conf_restart_needed(const struct cg_conf *old_conf, const struct cg_conf *new_conf, struct cg_buf *out)
 {
     struct cg_buf before, after;
@@ -161,6 +174,7 @@ void cg_conf_restart_needed(const struct cg_conf *old_conf, const struct cg_conf
         if (!cg_streq(cg_buf_str(&before), cg_buf_str(&after)))
             cg_buf_addf(out, "%s\n", key->name);
     }
+    moved_namespaces(old_conf, new_conf, out);
     cg_buf_free(&before);
     cg_buf_free(&after);
 }

@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "crategated/wiring.h"
+#include "storage/artifactory/art_client.h"
 
 static bool check_conf(struct cg_ctl *ctl)
 {
@@ -75,6 +76,39 @@ static int check_storage(const struct cg_conf *conf)
         failures += rc != CG_OK;
         cg_storage_free(&st);
     }
+    return failures;
+}
+
+/* What an instance does is told, not judged: only what the gateway cannot work with is a failure. */
+static void report_artifactory(void *cls, int ok, const char *step, const char *text)
+{
+    (void)cls;
+    if (ok >= 0)
+        cg_ctl_step(ok, step, text);
+    else
+        printf("  %-4s  %s%s%s\n", "note", step, text && *text ? ": " : "", text ? text : "");
+    fflush(stdout);
+}
+
+static int check_repository(const struct cg_conf *conf, const struct cg_conf_namespace *ns)
+{
+    struct cg_art_client *client = cg_art_client_new(cg_conf_artifactory(conf, ns->artifactory));
+    struct cg_error err = {0};
+    enum cg_err rc;
+
+    printf("Artifactory %s, repository %s of namespace %s\n", ns->artifactory, ns->repository, ns->name);
+    rc = cg_art_check(client, ns->repository, report_artifactory, NULL, &err);
+    cg_art_client_free(&client);
+    return rc != CG_OK;
+}
+
+static int check_artifactory(const struct cg_conf *conf)
+{
+    int failures = 0;
+
+    for (size_t i = 0; i < conf->namespace_count; i++)
+        if (conf->namespaces[i].storage == CG_STORAGE_ARTIFACTORY)
+            failures += check_repository(conf, &conf->namespaces[i]);
     return failures;
 }
 
@@ -206,7 +240,7 @@ int cg_ctl_check(struct cg_ctl *ctl, int argc, char **argv)
         return CG_CTL_FAILED;
     if (cg_ctl_become_owner(ctl->conf, &err) != CG_OK)
         return cg_ctl_fail(&err, "check");
-    failures = check_files(ctl->conf) + check_directory(ctl) + check_url(ctl->conf);
+    failures = check_files(ctl->conf) + check_directory(ctl) + check_artifactory(ctl->conf) + check_url(ctl->conf);
     if (failures == 0)
         puts("All is well.");
     else

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "crategate/version.h"
+#include "crategated/wiring.h"
 #include "crategatectl/ctl.h"
 #include "ldap/ldap_directory.h"
 #include "base/proc.h"
@@ -101,7 +102,7 @@ int main(int argc, char **argv)
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
     struct cg_ctl ctl = {.conf_file = DEFAULT_CONF};
-    int opt;
+    int opt, status;
 
     /* "+": options end at the command's name; what follows is the command's. */
     while ((opt = getopt_long(argc, argv, "+c:Vh", options, NULL)) != -1) {
@@ -125,5 +126,7 @@ int main(int argc, char **argv)
         return CG_CTL_USAGE;
     }
     prepare(&ctl);
-    return dispatch(&ctl, argc - optind, argv + optind);
+    status = dispatch(&ctl, argc - optind, argv + optind);
+    cg_wire_end();
+    return status;
 }

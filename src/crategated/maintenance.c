@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "crategate/clock.h"
+#include "crategated/wiring.h"
 #include "log/log.h"
 
 void cg_daemon_log_lines(enum cg_log_level level, const char *area, struct cg_buf *lines)
@@ -118,6 +119,7 @@ static void *run_maintenance(void *cls)
         cg_authn_tick(daemon->gw.authn);
         cg_notify("WATCHDOG=1");
         cg_registry_tick(daemon->gw.registry);
+        cg_wire_tick();
         cg_notify("WATCHDOG=1");
     }
     return NULL;

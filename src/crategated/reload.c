@@ -125,6 +125,7 @@ static void put_reload_in_force(struct cg_daemon *d, struct fresh *fresh)
 
     cg_log_setup((enum cg_log_level)fresh->conf->log_level, (enum cg_log_format)fresh->conf->log_format);
     cg_authn_reconfigure(d->gw.authn, fresh->conf, fresh->dir);
+    cg_wire_reconfigure(fresh->conf);
     retire(d, atomic_exchange(&d->directory, fresh->dir));
     fresh->dir = NULL;
     put_in_force(d, fresh);

@@ -10,6 +10,7 @@
 #include "crategated/no_directory.h"
 #include "ldap/ldap_directory.h"
 #include "metadata/sqlite/sqlite_metadata.h"
+#include "storage/artifactory/art_storage.h"
 #include "storage/filesystem/fs_storage.h"
 
 enum cg_err cg_wire_directory(const struct cg_conf *conf, struct cg_directory **dir_out, struct cg_error *err)
@@ -33,10 +34,26 @@ enum cg_err cg_wire_storage(const struct cg_conf *conf, const struct cg_conf_nam
                             struct cg_error *err)
 {
     char *dir = cg_asprintf("%s/namespaces/%s", conf->state_dir, ns->name);
-    enum cg_err rc = cg_fs_storage_new(dir, st_out, err);
+    enum cg_err rc = ns->storage == CG_STORAGE_ARTIFACTORY ? cg_art_storage_new(conf, ns, dir, st_out, err)
+                                                           : cg_fs_storage_new(dir, st_out, err);
 
     free(dir);
     return rc;
+}
+
+void cg_wire_reconfigure(const struct cg_conf *conf)
+{
+    cg_art_instances_reconfigure(conf);
+}
+
+void cg_wire_tick(void)
+{
+    cg_art_instances_tick();
+}
+
+void cg_wire_end(void)
+{
+    cg_art_instances_free();
 }
 
 static enum cg_err stop_at_first(void *cls, const char *index_name)
@@ -47,7 +64,7 @@ static enum cg_err stop_at_first(void *cls, const char *index_name)
 
 bool cg_wire_has_crates(const struct cg_conf *conf, const char *ns)
 {
-    struct cg_conf_namespace named = {.name = (char *)ns};
+    struct cg_conf_namespace named = {.name = (char *)ns}; /* its index is on disk, wherever its crates are */
     char *dir = cg_asprintf("%s/namespaces/%s", conf->state_dir, ns);
     struct cg_storage *st = NULL;
     bool there = access(dir, F_OK) == 0; /* opening would make it */

@@ -40,6 +40,13 @@
     X(INDEX_HITS, "crategate_index_cache_total{result=\"hit\"}", "counter", "index reads by cache result") \
     X(INDEX_MISSES, "crategate_index_cache_total{result=\"miss\"}", "counter", "")                \
     X(INDEX_BYTES, "crategate_index_cache_bytes", "gauge", "memory held by the index cache")      \
+    X(ARTIFACTORY_OK, "crategate_artifactory_requests_total{result=\"ok\"}", "counter", "requests to Artifactory by result") \
+    X(ARTIFACTORY_REFUSED, "crategate_artifactory_requests_total{result=\"refused\"}", "counter", "") \
+    X(ARTIFACTORY_UNAVAILABLE, "crategate_artifactory_requests_total{result=\"unavailable\"}", "counter", "") \
+    X(ARTIFACTORY_UP, "crategate_artifactory_up", "gauge", "instances of Artifactory that are believed to be up") \
+    X(ARTIFACTORY_CACHE_HITS, "crategate_artifactory_cache_total{result=\"hit\"}", "counter", "crates asked of a namespace in Artifactory, by whether they were on local disk") \
+    X(ARTIFACTORY_CACHE_MISSES, "crategate_artifactory_cache_total{result=\"miss\"}", "counter", "") \
+    X(ARTIFACTORY_CACHE_BYTES, "crategate_artifactory_cache_bytes", "gauge", "crates of Artifactory kept on local disk") \
     X(AUDIT_DROPPED, "crategate_audit_dropped_total", "counter", "audit records of reads lost to a full queue")
 
 enum cg_metric {

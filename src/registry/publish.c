@@ -3,7 +3,9 @@
  * Publish (cargo-protocol.md 5.2, 7.3). What costs little comes first: frame,
  * names, rights. The crate is streamed into the storage beside the checks, and
  * only when everything is known to be good is the namespace locked: look at the
- * index as it is now, put the crate in place, then the line. Until the line is
+ * index as it is now, put the crate in place, then the line. Where the place is
+ * another server, the crate goes there before the lock is taken, after a first
+ * look at the index: nobody's change waits for a network. Until the line is
  * there, the crate file is none, and a repeat replaces it. The database's rows
  * follow under the same lock, so that two publishes of one crate cannot leave
  * them in the wrong order.
@@ -156,7 +158,7 @@ static enum cg_err take_in(struct publish *p, const struct cg_source *body)
     return rc;
 }
 
-/* From here on under the storage lock. */
+/* What the index says; under the storage lock it is the last word. */
 
 static enum cg_err name_taken(struct publish *p, const char *first)
 {
@@ -231,6 +233,27 @@ static enum cg_err check_version(struct publish *p)
     p->change->unchanged = true;
     return CG_OK;
 }
+
+/* Looks without the lock, so that what cannot be published is not put into the store, where nothing is deleted again. */
+static enum cg_err stage(struct publish *p)
+{
+    struct cg_storage *st = p->ns->st;
+    struct cg_crate_facts facts = {.cksum = p->in.cksum, .publisher = cg_identity_name(p->change->caller->who)};
+    enum cg_err rc;
+
+    if (!st->ops->crate_stage)
+        return CG_OK;
+    rc = check_name(p);
+    if (rc == CG_OK)
+        rc = check_version(p);
+    if (rc == CG_OK && !p->change->unchanged)
+        rc = st->ops->crate_stage(st, p->in.upload, p->metadata.name, p->metadata.version, &facts, p->err);
+    p->change->unchanged = false;
+    cg_buf_free(&p->text);
+    return rc;
+}
+
+/* From here on under the storage lock. */
 
 static enum cg_err add_line(struct publish *p)
 {
@@ -375,6 +398,8 @@ enum cg_err cg_registry_publish(struct cg_registry *reg, struct cg_change *chang
         rc = cg_error_set(err, there, "%s", no_namespace.detail);
     if (rc == CG_OK)
         rc = take_in(&p, body);
+    if (rc == CG_OK)
+        rc = stage(&p);
     if (rc == CG_OK)
         rc = commit(&p);
     if (rc == CG_OK)

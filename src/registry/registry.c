@@ -246,6 +246,27 @@ enum cg_err cg_registry_ping(struct cg_registry *reg, struct cg_error *err)
     return ping.rc;
 }
 
+/* Stops at the first one. */
+static bool find_degraded(void *cls, const void *key, size_t len, void *value)
+{
+    struct ping *ping = cls;
+    struct cg_namespace *ns = value;
+
+    (void)key, (void)len;
+    if (ping->rc == CG_OK && atomic_load(&ns->in_use) && ns->st->ops->degraded &&
+        ns->st->ops->degraded(ns->st, ping->err))
+        ping->rc = CG_ERR_UNAVAILABLE;
+    return false;
+}
+
+bool cg_registry_degraded(struct cg_registry *reg, struct cg_error *why)
+{
+    struct ping ping = {.err = why};
+
+    cg_map_each(atomic_load(&reg->table), find_degraded, &ping);
+    return ping.rc != CG_OK;
+}
+
 /* The index */
 
 static void add_url(struct cg_buf *out, const char *key, const struct cg_conf *conf, const char *ns, const char *tail)

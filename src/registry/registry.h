@@ -48,6 +48,9 @@ void cg_registry_tick(struct cg_registry *reg);
 /* Every namespace's storage can be used. The detail is for anybody; the log names the namespace. */
 enum cg_err cg_registry_ping(struct cg_registry *reg, struct cg_error *err) CG_CHECK;
 
+/* Is a server behind some namespace's storage down, while what is here is still served? The sentence is for anybody. */
+bool cg_registry_degraded(struct cg_registry *reg, struct cg_error *why);
+
 /* config.json of a namespace as served (contract, section 3); auth_required from the policy. Never blocks. */
 void cg_registry_config_json(const struct cg_conf *conf, const char *ns, bool auth_required, struct cg_buf *out);
 

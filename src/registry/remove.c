@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 /*
- * Deleting, by an administrator. The index goes first: from then on nothing is
- * there any more, and what a crash leaves behind are files that nobody serves.
- * Run again, it removes those too.
+ * Deleting, by an administrator. The index goes first (see below for the
+ * exception): from then on nothing is there any more, and what a crash leaves
+ * behind are files that nobody serves. Run again, it removes those too.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -125,15 +125,25 @@ static enum cg_err remove_rows(struct removal *r)
     return md->ops->crate_remove(md, r->ns->name, folded, r->err);
 }
 
+/* A store that others write to is looked through for what the index lacks: there the crate must be gone before its line,
+ * or it would come back. It may also refuse, and then nothing has changed. */
+static enum cg_err remove_both(struct removal *r)
+{
+    bool crates_first = r->ns->st->ops->crate_scan != NULL;
+    enum cg_err rc = crates_first ? remove_crates(r) : remove_from_index(r);
+
+    if (rc == CG_OK)
+        rc = crates_first ? remove_from_index(r) : remove_crates(r);
+    return rc;
+}
+
 static enum cg_err remove_locked(struct removal *r)
 {
     struct cg_metadata *md = r->ns->reg->md;
     enum cg_err rc = read_index(r);
 
     if (rc == CG_OK)
-        rc = remove_from_index(r);
-    if (rc == CG_OK)
-        rc = remove_crates(r);
+        rc = remove_both(r);
     if (rc == CG_OK && !r->found)
         return r->version ? cg_absent_version(r->err, r->ns->name, r->name, r->version)
                           : cg_absent_crate(r->err, r->ns->name, r->name);

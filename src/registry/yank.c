@@ -44,6 +44,19 @@ static void derive(struct yank *y)
     cg_derive_doubt(y->ns, y->index_name);
 }
 
+/* For those who use the store without us. Theirs can wait: whoever looks through the store repeats it. */
+static void mark(struct yank *y)
+{
+    struct cg_storage *st = y->ns->st;
+    struct cg_error err = {0};
+
+    if (st->ops->crate_mark &&
+        st->ops->crate_mark(st, y->change->crate, y->change->version, y->yanked, &err) != CG_OK)
+        cg_log_error(CG_LOG_WARN, "registry", NULL, &err,
+                     "namespace=%s crate=%s version=%s: the store does not know yet that it is %s", y->ns->name,
+                     y->change->crate, y->change->version, y->yanked ? "yanked" : "not yanked any more");
+}
+
 static enum cg_err yank_locked(struct yank *y)
 {
     struct cg_buf old, text;
@@ -82,7 +95,9 @@ enum cg_err cg_registry_yank(struct cg_registry *reg, struct cg_change *change, 
         return rc;
     rc = yank_locked(&y);
     y.ns->st->ops->unlock(y.ns->st);
-    if (rc == CG_OK)
-        cg_buf_addstr(out, "{\"ok\":true}");
-    return rc == CG_OK ? cg_answer_check(out, err) : rc;
+    if (rc != CG_OK)
+        return rc;
+    mark(&y);
+    cg_buf_addstr(out, "{\"ok\":true}");
+    return cg_answer_check(out, err);
 }

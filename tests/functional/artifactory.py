@@ -130,6 +130,14 @@ class Artifactory:
     def repo(self, key, **fields):
         return self.control("POST", "/repos/" + key, fields)
 
+    def open_repos(self, keys):
+        """Local Cargo repositories of these names, where the users may what they may elsewhere."""
+        for key in keys:
+            self.repo(key, rclass="local", packageType="cargo")
+            self.control("POST", "/permissions/" + key, {
+                "repositories": [key], "users": {"deployer": ["read", "annotate", "write"], "reader": ["read"],
+                                                 "owner": ["read", "annotate", "write", "delete"]}})
+
     def token(self, user, **wanted):
         return self.control("POST", "/tokens", {"user": user, **wanted})["access_token"]
 

@@ -9,6 +9,7 @@ import base64
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -114,6 +115,9 @@ class Slapd:
         self.kill()
 
 
+# Where namespaces that ask for the filesystem keep their crates in fact: the same tests for every storage.
+STORAGE = os.environ.get("CG_STORAGE", "filesystem")
+
 DEFAULT_NAMESPACES = """
 [namespace.payments]
 type = "local"
@@ -166,7 +170,31 @@ group_base = ["{GROUPS}"]
 """ if slapd else ""
         self.top = top
         self.namespaces = namespaces
+        self.instance = ""
         self.write_conf()
+
+    def keep_in(self, double, name):
+        """Its namespaces keep their crates in a double of Artifactory, in repositories NAME-NAMESPACE of their own."""
+        token = os.path.join(self.folder, "artifactory.token")
+        self.write_token(token, double, "deployer")
+        self.instance = (f'[artifactory.corp]\nurl = "{double.url}"\ntoken_file = "{token}"\n'
+                         'connect_timeout = "1s"\nanswer_timeout = "4s"\nstall_timeout = "3s"\n')
+        self.repositories = {}
+
+        def found(match):
+            key = self.repositories[match[1]] = f"{name}-{match[1]}"
+            return (f'{match[0].rpartition("storage")[0]}storage = "artifactory"\nartifactory = "corp"\n'
+                    f'repository = "{key}"\n')
+        self.namespaces = re.sub(r'\[namespace\.([^]]+)\]\n(?:(?!\[).*\n)*?storage = "filesystem"\n', found,
+                                 self.namespaces)
+        double.open_repos(self.repositories.values())
+        self.write_conf()
+        return self
+
+    @staticmethod
+    def write_token(path, double, user):
+        with open(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w", encoding="utf-8") as f:
+            f.write(leaks.secret(double.users[user]["token"]).decode() + "\n")
 
     def write_conf(self):
         with open(self.conf, "w", encoding="utf-8") as f:
@@ -179,6 +207,7 @@ level = "debug"
 [audit]
 file = "{self.audit_path}"
 {self.ldap}
+{self.instance}
 {self.namespaces}
 """)
 
@@ -337,10 +366,11 @@ class Cargo:
 class Env:
     """What one module's tests get."""
 
-    def __init__(self, name):
+    def __init__(self, name, storage=None):
         self.root = tempfile.mkdtemp(prefix=f"crategate-{name}-")
         self.parts = []
-        self._slapd = self._gateway = None
+        self.storage = storage or STORAGE
+        self._slapd = self._gateway = self._artifactory = None
 
     def folder(self, name):
         path = os.path.join(self.root, name)
@@ -353,9 +383,22 @@ class Env:
         return slapd
 
     def gateway(self, slapd, **settings):
-        gateway = Gateway(self.folder(f"gateway{len(self.parts)}"), slapd, **settings)
+        double = self.artifactory if self.storage == "artifactory" else None
+        name = f"gateway{len(self.parts)}"
+        gateway = Gateway(self.folder(name), slapd, **settings)
+        if double:
+            gateway.keep_in(double, name)
         self.parts.append(gateway)
         return gateway
+
+    @property
+    def artifactory(self):
+        """The module's own double of Artifactory, started when first asked for."""
+        if not self._artifactory:
+            import artifactory
+            self._artifactory = artifactory.Artifactory(self.folder("artifactory")).start()
+            self.parts.append(self._artifactory)
+        return self._artifactory
 
     @property
     def directory(self):

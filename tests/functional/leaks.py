@@ -21,6 +21,7 @@ LEGITIMATE = (
     ("ad*/*", "the scripted directory: its data, and what it saw"),
     ("artifactory*/*", "the double of Artifactory: its users, and what it saw"),
     ("*/ldap.secret", "the service account's password file"),
+    ("*/artifactory.token", "the gateway's credential for Artifactory"),
     ("*/state/token.key", "the key of the tokens' digests"),
     ("*/state/audit.key", "the key of the audit trail"),
     ("*/credentials.toml", "what cargo itself keeps after `cargo login`"),

@@ -5,7 +5,9 @@ Modules run in the order of their names, from basics to failures. The last line
 counts what ran. A test that raises Skip is counted as skipped; CG_NO_SKIP=1
 makes a skip a failure, for machines that must have everything. CG_LEAVE_OUT
 holds words; a test whose MODULE.NAME has one of them is not run and not counted
-(what is too slow or pointless in an instrumented build).
+(what is too slow or pointless in an instrumented build). CG_STORAGE=artifactory
+runs everything with the crates in the double of Artifactory; a module with
+STORAGE = "artifactory" always runs so.
 """
 import importlib
 import os
@@ -48,7 +50,7 @@ def run_module(name, word, counts):
              if t.startswith("test_") and word in t and not left_out(f"{name}.{t}")]
     if not tests:
         return
-    env = harness.Env(name)
+    env = harness.Env(name, getattr(module, "STORAGE", None))
     good = True
     try:
         for test, function in tests:

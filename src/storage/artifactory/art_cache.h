@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 /*
  * Verified crates on local disk, named by their sha256, at most so many bytes
- * of them; the least recently used go first. What is in here has been checked,
- * and is checked again when the process that put it in is another one and the
- * file's size does not fit. A cache only: losing it loses nothing.
+ * of them; the least recently used go first. Whoever puts one in has summed it.
+ * What another process has put in (crategatectl, this daemon before a restart
+ * or a loss of power) is summed again before it is first given out, so nothing
+ * here needs flushing. A cache only: losing it loses nothing.
  *
  *   DIR/ab/abcdef....crate
  *
@@ -29,8 +30,8 @@ enum cg_err cg_art_cache_open(struct cg_art_cache *cache, const char *sha256, st
                               struct cg_error *err) CG_CHECK;
 /* A fresh file without a name, to be filled. */
 enum cg_err cg_art_cache_temp(struct cg_art_cache *cache, int *fd_out, struct cg_error *err) CG_CHECK;
-/* Puts a file that was made so, and verified by the caller, in. Does not take fd. What is larger than the whole limit is
- * not kept, which is OK. */
+/* Puts a file that was made so, and verified by the caller, in. Does not take fd. What is larger than the whole limit
+ * is not kept, which is OK. */
 enum cg_err cg_art_cache_keep(struct cg_art_cache *cache, const char *sha256, int fd, uint64_t size,
                               struct cg_error *err) CG_CHECK;
 /* Drops one, if it is there. */

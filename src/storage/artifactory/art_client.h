@@ -91,6 +91,10 @@ struct cg_art_sink {
 enum cg_err cg_art_get(struct cg_art_client *client, const char *repo, const char *path, const struct cg_art_sink *sink,
                        struct cg_error *err) CG_CHECK;
 
+/* Removes a file, for an administrator alone: nothing else in here ever does. DENIED where the account may not. */
+enum cg_err cg_art_delete(struct cg_art_client *client, const char *repo, const char *path,
+                          struct cg_error *err) CG_CHECK;
+
 enum cg_err cg_art_set_props(struct cg_art_client *client, const char *repo, const char *path,
                              const struct cg_art_prop *props, size_t count, struct cg_error *err) CG_CHECK;
 

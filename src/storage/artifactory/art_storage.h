@@ -19,6 +19,8 @@ enum cg_err cg_art_storage_new(const struct cg_conf *conf, const struct cg_conf_
                                struct cg_storage **st_out, struct cg_error *err) CG_CHECK;
 /* After a reload: what changed in the sections of instances in use. */
 void cg_art_instances_reconfigure(const struct cg_conf *conf);
+/* Once a second: has instances that are down asked whether they are back. Never blocks on one. */
+void cg_art_instances_tick(void);
 /* At the very end, when no storage is left. */
 void cg_art_instances_free(void);
 /* The client of a storage of this driver, for crategatectl check; NULL for another driver's. */

@@ -62,13 +62,13 @@ class Body:
         """Some bytes, b"" at the end. Raises Hangup where a fault cuts or the client left."""
         if self.done:
             return b""
-        if self.waiting:
-            self.waiting = False
-            self.invite()
-        if self.chunked and self.left == 0 and not self._next_chunk():
-            return b""
-        data = self.stream.read1(self._allowed(min(size, self.left)))
+        try:
+            data = self._some(size)
+        except ConnectionError:  # killed, as a test of crashes does
+            raise Hangup(why="the client reset within its body") from None
         if not data:
+            if self.done:
+                return b""
             raise Hangup(why="the client closed within its body")
         self.received += len(data)
         self.head = (self.head + data[:4096])[:4096]
@@ -76,6 +76,14 @@ class Body:
         if self.left == 0:
             self._end_of_piece()
         return data
+
+    def _some(self, size):
+        if self.waiting:
+            self.waiting = False
+            self.invite()
+        if self.chunked and self.left == 0 and not self._next_chunk():
+            return b""
+        return self.stream.read1(self._allowed(min(size, self.left)))
 
     def read_all(self, limit=64 << 20):
         pieces, total = [], 0

@@ -48,6 +48,28 @@ static void a_stream_gives_the_same_and_starts_over(void **state)
     cg_sha256_free(&sha);
 }
 
+/* FIPS 180, its first example and the empty text */
+static void sha1_is_the_one_that_other_servers_know(void **state)
+{
+    (void)state;
+    unsigned char out[CG_SHA1_SIZE];
+    char hex[CG_SHA1_HEX_SIZE];
+    struct cg_sha1 *sha = cg_sha1_new();
+    cg_sha1_add(sha, "ab", 2);
+    cg_sha1_add(sha, "c", 1);
+    cg_sha1_end(sha, out);
+    cg_sha1_free(&sha);
+    assert_null(sha);
+    cg_sha1_free(&sha);
+    cg_hex(out, sizeof out, hex);
+    assert_string_equal(hex, "a9993e364706816aba3e25717850c26c9cd0d89d");
+    sha = cg_sha1_new();
+    cg_sha1_end(sha, out);
+    cg_sha1_free(&sha);
+    cg_hex(out, sizeof out, hex);
+    assert_string_equal(hex, "da39a3ee5e6b4b0d3255bfef95601890afd80709");
+}
+
 /* RFC 4231, cases 1, 2, 3 and 6 */
 static void published_macs_come_out(void **state)
 {
@@ -177,6 +199,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(published_digests_come_out),
         cmocka_unit_test(a_stream_gives_the_same_and_starts_over),
+        cmocka_unit_test(sha1_is_the_one_that_other_servers_know),
         cmocka_unit_test(published_macs_come_out),
         cmocka_unit_test(many_threads_digest_at_once),
         cmocka_unit_test(hex_goes_both_ways),

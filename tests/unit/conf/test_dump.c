@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "conf_test.h"
+#include "base/mem.h"
 
 static char *dump(const struct cg_conf *conf)
 {
@@ -189,6 +190,19 @@ static void expect_restart(const char *before, const char *after, const char *ke
     cg_conf_unref(&new_conf);
 }
 
+static void namespace_that_moves_needs_a_restart(void **state)
+{
+    char *corp = cg_asprintf(URL "[artifactory.corp]\nurl = \"https://a.example/artifactory\"\ntoken_file = \"%s\"\n"
+                             "[namespace.a]\nstorage = \"artifactory\"\nartifactory = \"corp\"\n"
+                             "repository = \"local\"\n[namespace.new]\n",
+                             secret_path);
+
+    (void)state;
+    expect_restart(URL "[namespace.a]\n[namespace.gone]\n", corp, "namespace.a.storage\n");
+    expect_restart(corp, corp, "");
+    free(corp);
+}
+
 static void keys_that_need_a_restart_are_named(void **state)
 {
     (void)state;
@@ -205,7 +219,7 @@ int main(void)
         cmocka_unit_test(dump_parses_and_dumps_the_same),     cmocka_unit_test(odd_strings_survive_the_dump),
         cmocka_unit_test(dump_has_effective_values_in_order), cmocka_unit_test(dump_never_holds_the_secret),
         cmocka_unit_test(mapped_groups_stay_where_they_were_written),
-        cmocka_unit_test(keys_that_need_a_restart_are_named),
+        cmocka_unit_test(keys_that_need_a_restart_are_named), cmocka_unit_test(namespace_that_moves_needs_a_restart),
     };
 
     return cmocka_run_group_tests(tests, make_secret, remove_secret);

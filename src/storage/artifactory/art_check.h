@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/*
+ * What the steps of cg_art_check share: one check of one repository, reported
+ * step by step. Nothing of it goes through the circuit breaker or is repeated:
+ * whoever looks for a fault wants to see every answer as it is.
+ *
+ * Threading: one thread.
+ */
+#ifndef CG_STORAGE_ARTIFACTORY_ART_CHECK_H
+#define CG_STORAGE_ARTIFACTORY_ART_CHECK_H
+
+#include "storage/artifactory/art_http.h"
+
+#define CG_ART_PROBE_SIZE 96
+#define CG_ART_PROBE_TEXT "crategate check\n"
+
+struct cg_art_check {
+    struct cg_art_link *link;
+    const char *repo;
+    cg_art_report report;
+    void *cls;
+    bool bad;                      /* a step was */
+    bool cargo;                    /* package type; false also when it is not known */
+    bool deployed;                 /* the probe file is there */
+    char probe[CG_ART_PROBE_SIZE]; /* its path */
+};
+
+enum cg_art_mark { CG_ART_BAD = 0, CG_ART_GOOD = 1, CG_ART_KNOW = -1 };
+
+void cg_art_tell(struct cg_art_check *check, enum cg_art_mark mark, const char *step, const char *fmt, ...)
+    CG_PRINTF(4, 5);
+/* Tells a failure: our sentence and Artifactory's own words. */
+void cg_art_tell_error(struct cg_art_check *check, enum cg_art_mark mark, const char *step, const struct cg_error *err);
+
+/* A request to BASE + `path` (encoded already) without a judgement; fills an initialised answer. */
+struct cg_art_try {
+    const char *method, *path;
+    const char *const *headers; /* may be NULL */
+    const char *text;           /* may be NULL */
+    bool anonymous;
+};
+void cg_art_try(struct cg_art_check *check, const struct cg_art_try *attempt, struct cg_art_answer *answer);
+/* The same and judged as an answer to `op`. */
+enum cg_err cg_art_try_judged(struct cg_art_check *check, enum cg_art_op op, const struct cg_art_try *attempt,
+                              struct cg_art_answer *answer, struct cg_error *err) CG_CHECK;
+/* "/REPO/PATH" or "/api/storage/REPO/PATH" of the probe file, with `tail` behind; fresh. */
+char *cg_art_probe_path(const struct cg_art_check *check, const char *lead, const char *tail);
+
+/* art_probes.c: P1 to P12. */
+void cg_art_probes(struct cg_art_check *check);
+
+#endif

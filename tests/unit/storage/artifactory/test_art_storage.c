@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/* What the driver adds to client, cache and fetch, against the double; what every storage does is in tests/contract. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "art_rig.h"
+#include "temp_dir.h"
+#include "base/digest.h"
+#include "base/feed.h"
+#include "base/mem.h"
+#include "crategate/clock.h"
+#include "log/log.h"
+#include "storage/artifactory/art_instance.h"
+#include "storage/artifactory/art_storage.h"
+#include "storage/filesystem/fs_storage.h"
+
+#define PATH "crates/demo/demo-1.0.0.crate"
+
+static struct art_rig rig;
+
+struct fixture {
+    char *dir;
+    struct cg_conf conf;
+    struct cg_conf_namespace ns;
+    struct cg_storage *st;
+    const struct cg_storage_ops *ops;
+};
+
+static void drop_line(void *cls, const char *line)
+{
+    (void)cls, (void)line;
+}
+
+static void open_storage(struct fixture *f, const char *user)
+{
+    static char corp[] = "corp", payments[] = "payments", local[] = "cargo-local";
+    char *dir = cg_asprintf("%s/namespaces/payments", f->dir);
+
+    f->conf = (struct cg_conf){
+        .state_dir = f->dir, .artifactories = art_rig_conf(&rig, "main", user), .artifactory_count = 1};
+    f->conf.artifactories[0].cache_size = 1 << 20;
+    f->ns = (struct cg_conf_namespace){
+        .name = payments, .storage = CG_STORAGE_ARTIFACTORY, .artifactory = corp, .repository = local};
+    assert_int_equal(cg_art_storage_new(&f->conf, &f->ns, dir, &f->st, NULL), CG_OK);
+    f->ops = f->st->ops;
+    free(dir);
+}
+
+static int setup(void **state)
+{
+    struct fixture *f = cg_calloc(1, sizeof(*f));
+
+    cg_log_capture(drop_line, NULL);
+    art_rig_reset(&rig);
+    f->dir = cg_temp_dir_new();
+    open_storage(f, "deployer");
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+
+    cg_storage_free(&f->st);
+    cg_art_instances_free();
+    cg_temp_dir_free(&f->dir);
+    free(f);
+    cg_log_capture(NULL, NULL);
+    return 0;
+}
+
+/* Another start of the process, with an empty cache. */
+static void lose_cache(struct fixture *f, const char *user)
+{
+    cg_storage_free(&f->st);
+    cg_art_instances_free();
+    cg_temp_dir_free(&f->dir);
+    f->dir = cg_temp_dir_new();
+    open_storage(f, user);
+}
+
+static enum cg_err stage(struct fixture *f, const char *bytes, struct cg_error *err)
+{
+    const struct cg_crate_facts facts = {.cksum = "", .publisher = "alice"};
+    struct cg_crate_upload *up = NULL;
+    enum cg_err rc;
+
+    assert_int_equal(f->ops->crate_begin(f->st, &up, NULL), CG_OK);
+    assert_int_equal(f->ops->crate_write(f->st, up, bytes, strlen(bytes), NULL), CG_OK);
+    rc = f->ops->crate_stage(f->st, up, "demo", "1.0.0", &facts, err);
+    if (rc == CG_OK)
+        rc = f->ops->crate_commit(f->st, &up, "demo", "1.0.0", true, err);
+    f->ops->crate_abort(f->st, &up);
+    return rc;
+}
+
+static const char *sum_of(const char *bytes)
+{
+    static char hex[CG_SHA256_HEX_SIZE];
+    unsigned char digest[CG_SHA256_SIZE];
+
+    cg_sha256(bytes, strlen(bytes), digest);
+    cg_hex(digest, sizeof(digest), hex);
+    return hex;
+}
+
+static void assert_sent(struct fixture *f, const char *bytes)
+{
+    struct cg_crate_file file = {.fd = -1};
+    char got[256] = "";
+
+    assert_int_equal(f->ops->crate_send(f->st, "demo", "1.0.0", sum_of(bytes), &file, NULL), CG_OK);
+    if (file.feed)
+        assert_int_equal(cg_feed_wait(file.feed, NULL), CG_OK);
+    assert_int_equal(pread(file.feed ? cg_feed_fd(file.feed) : file.fd, got, sizeof(got) - 1, 0), strlen(bytes));
+    assert_string_equal(got, bytes);
+    cg_crate_file_close(&file);
+}
+
+static size_t asked(const char *query)
+{
+    return art_rig_asked(&rig, query);
+}
+
+static void published_crate_is_sent_from_the_first_copy(void **state)
+{
+    struct fixture *f = *state;
+    size_t before;
+
+    assert_int_equal(stage(f, "bytes", NULL), CG_OK);
+    before = asked("");
+    assert_sent(f, "bytes");
+    assert_int_equal(asked(""), before);
+    lose_cache(f, "deployer");
+    assert_sent(f, "bytes");
+    assert_sent(f, "bytes");
+    assert_int_equal(asked("row=11"), 1);
+}
+
+static void commit_after_the_stage_asks_nothing(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(stage(f, "bytes", NULL), CG_OK);
+    assert_int_equal(asked("method=PUT"), 1);
+    assert_int_equal(stage(f, "bytes", NULL), CG_OK); /* the same again */
+    assert_int_equal(asked("method=PUT"), 1);
+    assert_int_equal(asked("method=DELETE"), 0);
+}
+
+static void other_bytes_are_never_replaced_even_where_that_is_allowed(void **state)
+{
+    struct fixture *f = *state;
+    struct cg_error err = {0};
+
+    lose_cache(f, "owner");
+    art_rig_put(&rig, "cargo-local/" PATH, "theirs");
+    assert_int_equal(stage(f, "ours", &err), CG_ERR_CONFLICT);
+    assert_non_null(strstr(err.detail, "another writer"));
+    assert_sent(f, "theirs");
+    assert_int_equal(asked("method=DELETE"), 0);
+}
+
+struct publisher {
+    struct fixture *f;
+    const char *bytes;
+    enum cg_err rc;
+};
+
+static void *publish(void *cls)
+{
+    struct publisher *p = cls;
+
+    p->rc = stage(p->f, p->bytes, NULL);
+    return NULL;
+}
+
+static void of_two_at_once_one_wins_and_none_is_overwritten(void **state)
+{
+    struct fixture *f = *state;
+    struct publisher two[2] = {{.bytes = "first"}, {.bytes = "second"}};
+    pthread_t threads[2];
+
+    lose_cache(f, "owner");
+    for (int i = 0; i < 2; i++) {
+        two[i].f = f;
+        assert_int_equal(pthread_create(&threads[i], NULL, publish, &two[i]), 0);
+    }
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    assert_true((two[0].rc == CG_OK) != (two[1].rc == CG_OK));
+    assert_int_equal(two[two[0].rc == CG_OK].rc, CG_ERR_CONFLICT);
+    assert_int_equal(asked("method=PUT&status=201"), 1);
+    assert_sent(f, two[two[0].rc == CG_OK ? 0 : 1].bytes);
+}
+
+static void outage_leaves_what_is_kept_and_names_the_instance(void **state)
+{
+    struct fixture *f = *state;
+    struct cg_crate_file file = {.fd = -1};
+    struct cg_error err = {0};
+    uint64_t size;
+
+    assert_int_equal(stage(f, "bytes", NULL), CG_OK);
+    assert_false(f->ops->degraded(f->st, &err));
+    art_rig_fault(&rig, "{\"fault\":\"F10\",\"variant\":\"seconds\"}");
+    assert_sent(f, "bytes");
+    assert_int_equal(f->ops->crate_send(f->st, "demo", "2.0.0", sum_of("x"), &file, NULL), CG_OK);
+    assert_int_equal(cg_feed_wait(file.feed, &err), CG_ERR_UNAVAILABLE);
+    assert_int_equal(cg_feed_begun(file.feed, NULL, &size, NULL), CG_ERR_UNAVAILABLE);
+    cg_crate_file_close(&file);
+    assert_true(err.retry_after_s > 0);
+    assert_true(f->ops->degraded(f->st, &err));
+    assert_non_null(strstr(err.detail, "\"corp\""));
+    assert_int_equal(f->ops->ping(f->st, NULL), CG_OK);
+    assert_sent(f, "bytes");
+}
+
+static void instance_that_is_down_is_asked_whether_it_is_back(void **state)
+{
+    struct fixture *f = *state;
+    int64_t until = cg_clock_mono_ms() + 20000;
+
+    art_rig_fault(&rig, "{\"fault\":\"F10\",\"variant\":\"seconds\"}");
+    assert_int_equal(stage(f, "bytes", NULL), CG_ERR_UNAVAILABLE);
+    assert_true(f->ops->degraded(f->st, NULL));
+    json_decref(art_rig_control(&rig, "DELETE", "/rules", NULL));
+    while (f->ops->degraded(f->st, NULL) && cg_clock_mono_ms() < until) {
+        cg_art_instances_tick();
+        usleep(50 * 1000);
+    }
+    assert_false(f->ops->degraded(f->st, NULL));
+    assert_int_equal(stage(f, "bytes", NULL), CG_OK);
+}
+
+static void index_without_a_sound_sum_sends_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct cg_crate_file file;
+    static const char *const odd[] = {"", "abc", "zz",
+                                      "0123456789012345678901234567890123456789012345678901234567890123x"};
+
+    for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++)
+        assert_int_equal(f->ops->crate_send(f->st, "demo", "1.0.0", odd[i], &file, NULL), CG_ERR_UNAVAILABLE);
+    assert_int_equal(asked(""), 0);
+}
+
+struct seen {
+    unsigned count;
+    struct cg_crate_seen last;
+    char publisher[32], cksum[CG_SHA256_HEX_SIZE];
+};
+
+static enum cg_err see(void *cls, const struct cg_crate_seen *crate)
+{
+    struct seen *seen = cls;
+
+    seen->count++;
+    seen->last = *crate;
+    snprintf(seen->publisher, sizeof(seen->publisher), "%s", crate->publisher);
+    snprintf(seen->cksum, sizeof(seen->cksum), "%s", crate->cksum);
+    return CG_OK;
+}
+
+static void scan_tells_what_is_noted_and_only_of_crates(void **state)
+{
+    struct fixture *f = *state;
+    struct seen seen = {0};
+    static const char *const odd[] = {
+        "crates/demo/other-1.0.0.crate",  "crates/demo/demo-.crate",    "crates/demo.crate",
+        "crates/1x/1x-1.0.0.crate",       "crates/a/b/a-1.0.0.crate",   "demo-1.0.0.crate",
+        "crates/demo/demo-.hidden.crate", "crates/demo/demo1.0.0.crate"};
+
+    for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+        char *place = cg_asprintf("cargo-local/%s", odd[i]);
+
+        art_rig_put(&rig, place, "odd");
+        free(place);
+    }
+    assert_int_equal(stage(f, "bytes", NULL), CG_OK);
+    assert_int_equal(f->ops->crate_scan(f->st, see, &seen, NULL), CG_OK);
+    assert_int_equal(seen.count, 1);
+    assert_string_equal(seen.publisher, "alice");
+    assert_string_equal(seen.cksum, sum_of("bytes"));
+    assert_int_equal(seen.last.yanked, 0);
+    assert_int_equal(f->ops->crate_mark(f->st, "demo", "1.0.0", true, NULL), CG_OK);
+    assert_int_equal(f->ops->crate_scan(f->st, see, &seen, NULL), CG_OK);
+    assert_int_equal(seen.last.yanked, 1);
+    assert_int_equal(f->ops->crate_mark(f->st, "demo", "9.9.9", true, NULL), CG_ERR_ABSENT);
+}
+
+static void deletion_is_up_to_artifactorys_rights(void **state)
+{
+    struct fixture *f = *state;
+    struct cg_error err = {0};
+    struct cg_crate_file file;
+
+    assert_int_equal(stage(f, "bytes", NULL), CG_OK);
+    assert_int_equal(f->ops->crate_remove(f->st, "demo", "1.0.0", &err), CG_ERR_DENIED);
+    assert_non_null(strstr(err.detail, "may not delete"));
+    assert_sent(f, "bytes");
+    cg_art_instances_reconfigure(&(struct cg_conf){
+        .state_dir = f->dir, .artifactories = art_rig_conf(&rig, "main", "owner"), .artifactory_count = 1});
+    assert_int_equal(f->ops->crate_remove(f->st, "demo", "1.0.0", &err), CG_OK);
+    assert_int_equal(f->ops->crate_open(f->st, "demo", "1.0.0", &file, NULL), CG_ERR_ABSENT);
+    assert_int_equal(f->ops->crate_remove(f->st, "demo", "1.0.0", &err), CG_ERR_ABSENT);
+}
+
+static void checksum_headers_that_are_missing_do_not_keep_from_opening(void **state)
+{
+    struct fixture *f = *state;
+    struct cg_crate_file file;
+    char got[16] = "";
+
+    art_rig_put(&rig, "cargo-local/" PATH, "theirs");
+    art_rig_fault(&rig, "{\"fault\":\"F18\",\"variant\":\"missing\"}");
+    assert_int_equal(f->ops->crate_open(f->st, "demo", "1.0.0", &file, NULL), CG_OK);
+    assert_int_equal(read(file.fd, got, sizeof(got)), 6);
+    assert_string_equal(got, "theirs");
+    cg_crate_file_close(&file);
+}
+
+static void namespaces_of_one_instance_share_it(void **state)
+{
+    struct fixture *f = *state;
+    struct cg_storage *other = NULL, *disk = NULL;
+    char *dir = cg_asprintf("%s/namespaces/platform", f->dir), name[] = "platform", repo[] = "cargo-other";
+    const char *first_repo = NULL, *second_repo = NULL;
+
+    f->ns.name = name;
+    f->ns.repository = repo;
+    assert_int_equal(cg_art_storage_new(&f->conf, &f->ns, dir, &other, NULL), CG_OK);
+    assert_ptr_equal(cg_art_storage_client(f->st, &first_repo), cg_art_storage_client(other, &second_repo));
+    assert_string_equal(first_repo, "cargo-local");
+    assert_string_equal(second_repo, "cargo-other");
+    assert_int_equal(cg_fs_storage_new(dir, &disk, NULL), CG_OK);
+    assert_null(cg_art_storage_client(disk, &first_repo));
+    cg_storage_free(&disk);
+    cg_storage_free(&other);
+    free(dir);
+}
+
+static void no_more_wait_for_an_instance_than_leaves_workers_for_others(void **state)
+{
+    struct fixture *f = *state;
+    struct cg_art_instance *instance = NULL;
+    struct cg_error err = {0};
+    int64_t soon = cg_clock_mono_ms() + 100;
+
+    assert_int_equal(cg_art_instance_get(&f->conf, "corp", &instance, NULL), CG_OK);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(cg_art_instance_enter(instance, NULL, 0, NULL), CG_OK);
+    assert_int_equal(cg_art_instance_enter(instance, "r/p", soon, NULL), CG_OK);
+    assert_int_equal(stage(f, "bytes", &err), CG_ERR_UNAVAILABLE);
+    assert_true(err.retry_after_s > 0);
+    cg_art_instance_leave(instance, NULL);
+    assert_int_equal(cg_art_instance_enter(instance, "r/p", soon, NULL), CG_ERR_UNAVAILABLE);
+    assert_int_equal(stage(f, "bytes", NULL), CG_OK);
+    cg_art_instance_leave(instance, "r/p");
+    assert_int_equal(cg_art_instance_enter(instance, "r/p", soon, NULL), CG_OK);
+}
+
+#define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(published_crate_is_sent_from_the_first_copy),
+        T(commit_after_the_stage_asks_nothing),
+        T(other_bytes_are_never_replaced_even_where_that_is_allowed),
+        T(of_two_at_once_one_wins_and_none_is_overwritten),
+        T(outage_leaves_what_is_kept_and_names_the_instance),
+        T(instance_that_is_down_is_asked_whether_it_is_back),
+        T(index_without_a_sound_sum_sends_nothing),
+        T(scan_tells_what_is_noted_and_only_of_crates),
+        T(deletion_is_up_to_artifactorys_rights),
+        T(checksum_headers_that_are_missing_do_not_keep_from_opening),
+        T(namespaces_of_one_instance_share_it),
+        T(no_more_wait_for_an_instance_than_leaves_workers_for_others),
+    };
+    int failed;
+
+    if (!art_rig_start(&rig)) {
+        puts("SKIP: python3 is not installed");
+        return 77;
+    }
+    failed = cmocka_run_group_tests(tests, NULL, NULL);
+    art_rig_stop(&rig);
+    return failed;
+}
