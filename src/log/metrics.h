@@ -40,6 +40,12 @@
     X(INDEX_HITS, "crategate_index_cache_total{result=\"hit\"}", "counter", "index reads by cache result") \
     X(INDEX_MISSES, "crategate_index_cache_total{result=\"miss\"}", "counter", "")                \
     X(INDEX_BYTES, "crategate_index_cache_bytes", "gauge", "memory held by the index cache")      \
+    X(SYNCS, "crategate_syncs_total{result=\"ok\"}", "counter", "looks at stores with other writers by result") \
+    X(SYNC_FAILED, "crategate_syncs_total{result=\"failed\"}", "counter", "")                       \
+    X(ADOPTED, "crategate_adopted_crates_total", "counter", "versions taken in that other writers put into a store") \
+    X(QUARANTINED, "crategate_quarantined_crates", "gauge", "versions not given out because their file vanished or changed") \
+    X(HOOKS_OK, "crategate_hooks_total{result=\"ok\"}", "counter", "calls of webhooks by result")   \
+    X(HOOKS_BAD, "crategate_hooks_total{result=\"bad\"}", "counter", "")                            \
     X(AUDIT_DROPPED, "crategate_audit_dropped_total", "counter", "audit records of reads lost to a full queue")
 
 enum cg_metric {

@@ -4,7 +4,7 @@
 
 #include "log/log.h"
 #include "registry/derive.h"
-#include "registry/registry_priv.h"
+#include "registry/sync_state.h"
 
 struct yank {
     struct cg_namespace *ns;
@@ -44,6 +44,13 @@ static void derive(struct yank *y)
     cg_derive_doubt(y->ns, y->index_name);
 }
 
+/* A store with other writers is told too, but nobody waits for that: the index is ours. */
+static void note(struct yank *y)
+{
+    if (y->ns->st->ops->crate_mark)
+        cg_sync_state_mark(y->ns->sync, y->change->crate, y->change->version);
+}
+
 static enum cg_err yank_locked(struct yank *y)
 {
     struct cg_buf old, text;
@@ -55,8 +62,10 @@ static enum cg_err yank_locked(struct yank *y)
     y->change->unchanged = rc == CG_OK && !changed;
     if (rc == CG_OK && changed) {
         rc = cg_namespace_write(y->ns, y->index_name, cg_buf_str(&text), text.len, y->err);
-        if (rc == CG_OK)
+        if (rc == CG_OK) {
             derive(y);
+            note(y);
+        }
     }
     cg_buf_free(&text);
     cg_buf_free(&old);
