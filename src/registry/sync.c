@@ -32,7 +32,7 @@ void cg_sync_tell(struct cg_syncing *s, const struct cg_sync_news *news)
 
 bool cg_sync_stopped(const struct cg_syncing *s)
 {
-    return s->report->stop && *s->report->stop;
+    return s->report->stopped && s->report->stopped(s->report->cls);
 }
 
 static enum cg_err check_stopped(const struct cg_syncing *s)
@@ -109,7 +109,7 @@ static enum cg_err read_lines(struct cg_syncing *s)
 
 static enum cg_err take_note(void *cls, const struct cg_yank_note *note)
 {
-    struct cg_sync_note *copy = cg_calloc(1, sizeof(*copy));
+    struct cg_sync_noted *copy = cg_calloc(1, sizeof(*copy));
     char *key = cg_asprintf("%s %s", note->crate, note->version);
 
     copy->yanked = note->yanked;

@@ -44,7 +44,7 @@ struct cg_sync_report {
     bool look_only; /* change nothing, tell what would be */
     bool by_hand;   /* an administrator's: tells standing troubles too, looks again at what was refused, and believes that
                      * many files are gone; other processes are told of each change */
-    volatile bool *stop; /* NULL, or: set, it ends early, with UNAVAILABLE; what was done stays done */
+    bool (*stopped)(void *cls); /* NULL, or: true ends it early, with UNAVAILABLE; what was done stays done */
     void (*progress)(void *cls, const char *ns, uint64_t done, uint64_t total); /* of files to be taken in; may be NULL */
     void (*tell)(void *cls, const char *ns, const struct cg_sync_news *news);
     void *cls;

@@ -163,6 +163,8 @@ static enum cg_err add(struct adoption *a)
         rc = cg_admission_write(&a->line, &a->err);
     if (rc == CG_OK)
         cg_admission_derive(&a->line, &a->package, a->size, file->publisher);
+    if (rc == CG_OK && file->yanked == 1)
+        rc = cg_sync_note(a->s->ns, file->name, file->version, true, &a->err);
     return rc;
 }
 

@@ -32,13 +32,13 @@ struct cg_syncing {
     struct cg_error *err;
     int64_t started;      /* wall seconds, before the listing */
     struct cg_map *files; /* "NAME VERSION" -> struct cg_sync_file */
-    struct cg_map *notes; /* "FOLDED VERSION" -> struct cg_sync_note */
+    struct cg_map *notes; /* "FOLDED VERSION" -> struct cg_sync_noted */
     struct cg_sync_line *lines;
     size_t line_count;
     bool marks_fail; /* the store has refused to be told of a yank: it is not asked again in this look */
 };
 
-struct cg_sync_note {
+struct cg_sync_noted {
     bool yanked;
     int64_t noted_at;
 };
@@ -53,6 +53,9 @@ enum cg_err cg_sync_changed(struct cg_syncing *s) CG_CHECK;
 enum cg_err cg_sync_settle(struct cg_syncing *s, const struct cg_sync_line *line, const struct cg_sync_file *file) CG_CHECK;
 /* The store is told what the index says of a version's yank, and that is noted. ABSENT: there is no such version or file. */
 enum cg_err cg_sync_mark(struct cg_namespace *ns, const char *name, const char *version, struct cg_error *err) CG_CHECK;
+/* What the store is known to say of it from now on. */
+enum cg_err cg_sync_note(struct cg_namespace *ns, const char *name, const char *version, bool yanked,
+                         struct cg_error *err) CG_CHECK;
 
 /* sync_adopt.c: a file without a line. OK also when it was refused, which is told. */
 enum cg_err cg_sync_adopt(struct cg_syncing *s, const struct cg_sync_file *file) CG_CHECK;

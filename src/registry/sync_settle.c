@@ -118,19 +118,18 @@ static enum cg_err release(struct cg_syncing *s, const struct cg_sync_line *line
 
 /* Yanks: what was last noted tells which side has changed since. */
 
-static enum cg_err put_note(struct cg_namespace *ns, const struct cg_index_entry *entry, bool yanked,
-                            struct cg_error *err)
+enum cg_err cg_sync_note(struct cg_namespace *ns, const char *name, const char *version, bool yanked,
+                         struct cg_error *err)
 {
     struct cg_metadata *md = ns->reg->md;
     char folded[CG_CRATE_NAME_MAX + 1];
-    struct cg_yank_note note = {
-        .crate = folded, .version = entry->version, .yanked = yanked, .noted_at = cg_clock_wall_s()};
+    struct cg_yank_note note = {.crate = folded, .version = version, .yanked = yanked, .noted_at = cg_clock_wall_s()};
 
-    cg_crate_name_fold(entry->name, folded);
+    cg_crate_name_fold(name, folded);
     return md->ops->yank_note_put(md, ns->name, &note, err);
 }
 
-static const struct cg_sync_note *note_of(const struct cg_syncing *s, const struct cg_index_entry *entry)
+static const struct cg_sync_noted *note_of(const struct cg_syncing *s, const struct cg_index_entry *entry)
 {
     char key[CG_CRATE_NAME_MAX + CG_VERSION_MAX + 2], folded[CG_CRATE_NAME_MAX + 1];
 
@@ -154,7 +153,7 @@ enum cg_err cg_sync_mark(struct cg_namespace *ns, const char *name, const char *
     if (rc == CG_OK)
         rc = ns->st->ops->crate_mark(ns->st, entry.name, entry.version, entry.yanked, err);
     if (rc == CG_OK)
-        rc = put_note(ns, &entry, entry.yanked, err);
+        rc = cg_sync_note(ns, entry.name, entry.version, entry.yanked, err);
     cg_buf_free(&text);
     return rc;
 }
@@ -206,7 +205,7 @@ static enum cg_err take_over_locked(struct cg_syncing *s, const struct cg_sync_l
         rc = cg_namespace_write(s->ns, line->index_name, cg_buf_str(&fresh), fresh.len, s->err);
     if (rc == CG_OK && changes) {
         derive(s, line->index_name);
-        rc = put_note(s->ns, &line->entry, yanked, s->err);
+        rc = cg_sync_note(s->ns, line->entry.name, line->entry.version, yanked, s->err);
         *done_out = rc == CG_OK;
     }
     cg_buf_free(&fresh);
@@ -238,13 +237,13 @@ static enum cg_err take_over(struct cg_syncing *s, const struct cg_sync_line *li
 static enum cg_err settle_yank(struct cg_syncing *s, const struct cg_sync_line *line, const struct cg_sync_file *file)
 {
     const struct cg_index_entry *entry = &line->entry;
-    const struct cg_sync_note *note = note_of(s, entry);
+    const struct cg_sync_noted *note = note_of(s, entry);
     bool noted = note && note->yanked, ours = entry->yanked;
 
     if (file->yanked == (int)ours) {
         if (noted == ours || s->report->look_only)
             return CG_OK;
-        return put_note(s->ns, entry, ours, s->err);
+        return cg_sync_note(s->ns, entry->name, entry->version, ours, s->err);
     }
     if (file->yanked < 0) /* nobody has noted anything: that is no opinion */
         return ours ? push(s, entry) : CG_OK;
