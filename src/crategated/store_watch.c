@@ -71,8 +71,8 @@ static const struct {
     [CG_SYNC_CHANGED] = {CG_AUDIT_CRATE_QUARANTINE, CG_LOG_ERROR, CG_OK, "is not given out any more"},
     [CG_SYNC_VANISHED] = {CG_AUDIT_CRATE_QUARANTINE, CG_LOG_ERROR, CG_OK, "is not given out any more"},
     [CG_SYNC_RELEASED] = {CG_AUDIT_CRATE_RELEASE, CG_LOG_INFO, CG_OK, "is given out again"},
-    [CG_SYNC_YANKED] = {CG_AUDIT_YANK, CG_LOG_INFO, CG_OK, "was yanked"},
-    [CG_SYNC_UNYANKED] = {CG_AUDIT_UNYANK, CG_LOG_INFO, CG_OK, "was unyanked"},
+    [CG_SYNC_YANKED] = {CG_AUDIT_CRATE_YANK, CG_LOG_INFO, CG_OK, "was yanked"},
+    [CG_SYNC_UNYANKED] = {CG_AUDIT_CRATE_YANK, CG_LOG_INFO, CG_OK, "was unyanked"},
     [CG_SYNC_NOTED] = {CG_AUDIT_NONE, CG_LOG_DEBUG, CG_OK, "has its yank noted"},
 };
 

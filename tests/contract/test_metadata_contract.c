@@ -299,68 +299,6 @@ static void verdicts_replace_each_other_and_go_by_id(void **state)
     assert_int_equal(f->ops->subject_put(f->md, NULL, 0, NULL), CG_OK);
 }
 
-/* Stores with other writers */
-
-static enum cg_err see_quarantined(void *cls, const struct cg_quarantine_row *row)
-{
-    struct fixture *f = cls;
-
-    cg_buf_addf(&f->text, "%s %s,%s,%s,%d;", row->crate, row->version, row->reason, row->cksum, (int)row->since);
-    return seen(f);
-}
-
-static void what_is_in_quarantine_stays_until_it_is_removed(void **state)
-{
-    struct fixture *f = *state;
-    struct cg_quarantine_row a = {"pay-core", "1.0.0", "changed", "abc", 10}, b = {"pay-core", "1.1.0", "vanished", "", 11};
-    int64_t before = generation(f, "quarantine");
-
-    assert_int_equal(f->ops->quarantine_put(f->md, "ns", &a, NULL), CG_OK);
-    assert_int_equal(f->ops->quarantine_put(f->md, "ns", &b, NULL), CG_OK);
-    a.reason = "vanished";
-    a.cksum = "";
-    assert_int_equal(f->ops->quarantine_put(f->md, "other", &a, NULL), CG_OK);
-    a.since = 12;
-    assert_int_equal(f->ops->quarantine_put(f->md, "ns", &a, NULL), CG_OK);
-    assert_true(generation(f, "quarantine") > before);
-    reopen(f);
-    assert_int_equal(f->ops->quarantine_each(f->md, "ns", see_quarantined, f, NULL), CG_OK);
-    assert_text(f, "pay-core 1.0.0,vanished,,12;pay-core 1.1.0,vanished,,11;");
-    before = generation(f, "quarantine");
-    assert_int_equal(f->ops->quarantine_remove(f->md, "ns", "pay-core", "1.0.0", NULL), CG_OK);
-    assert_true(generation(f, "quarantine") > before);
-    assert_int_equal(f->ops->quarantine_remove(f->md, "ns", "pay-core", "9.0.0", NULL), CG_OK);
-    f->stop_at = 1;
-    assert_int_equal(f->ops->quarantine_each(f->md, "ns", see_quarantined, f, NULL), CG_ERR_THROTTLED);
-    assert_text(f, "pay-core 1.1.0,vanished,,11;");
-    assert_int_equal(f->ops->quarantine_each(f->md, "other", see_quarantined, f, NULL), CG_OK);
-    assert_text(f, "pay-core 1.0.0,vanished,,10;");
-}
-
-static enum cg_err see_note(void *cls, const struct cg_yank_note *note)
-{
-    struct fixture *f = cls;
-
-    cg_buf_addf(&f->text, "%s %s,%d,%d;", note->crate, note->version, note->yanked, (int)note->noted_at);
-    return seen(f);
-}
-
-static void the_last_note_of_a_yank_counts(void **state)
-{
-    struct fixture *f = *state;
-    struct cg_yank_note a = {"pay-core", "1.0.0", true, 10}, b = {"pay-core", "1.1.0", true, 11};
-
-    assert_int_equal(f->ops->yank_note_put(f->md, "ns", &a, NULL), CG_OK);
-    assert_int_equal(f->ops->yank_note_put(f->md, "ns", &b, NULL), CG_OK);
-    assert_int_equal(f->ops->yank_note_put(f->md, "other", &b, NULL), CG_OK);
-    a.yanked = false;
-    a.noted_at = 12;
-    assert_int_equal(f->ops->yank_note_put(f->md, "ns", &a, NULL), CG_OK);
-    reopen(f);
-    assert_int_equal(f->ops->yank_note_each(f->md, "ns", see_note, f, NULL), CG_OK);
-    assert_text(f, "pay-core 1.0.0,0,12;pay-core 1.1.0,1,11;");
-}
-
 static void generations_grow_with_what_they_watch_and_for_other_openers(void **state)
 {
     struct fixture *f = *state;
@@ -1004,8 +942,6 @@ int main(void)
         T(deleted_token_is_gone_and_its_id_never_comes_back),
         T(touch_moves_last_use_forward_only),
         T(verdicts_replace_each_other_and_go_by_id),
-        T(what_is_in_quarantine_stays_until_it_is_removed),
-        T(the_last_note_of_a_yank_counts),
         T(generations_grow_with_what_they_watch_and_for_other_openers),
         T(owners_belong_to_one_crate_of_one_namespace),
         T(owner_keeps_the_id_through_removal_and_return),
