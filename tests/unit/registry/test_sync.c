@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -714,6 +716,81 @@ static void a_look_is_wanted_once(void **state)
     assert_int_equal(cg_registry_sync(f->reg, conf, "nowhere", &report, &f->err), CG_ERR_ABSENT);
 }
 
+/* Threads */
+
+static atomic_bool done;
+
+static void ignore(void *cls, const char *ns, const struct cg_sync_news *news)
+{
+    (void)cls, (void)ns, (void)news;
+}
+
+static void *look_on(void *cls)
+{
+    struct fx *f = cls;
+
+    while (!atomic_load(&done)) {
+        struct cg_sync_report own = {.tell = ignore};
+        struct cg_error err = {0};
+
+        enum cg_err rc = cg_registry_sync(f->reg, conf, "payments", &own, &err);
+
+        if (rc == CG_OK)
+            rc = cg_registry_sync_marks(f->reg, "payments", &err);
+        /* A file that changes while it is read is one for the next look. */
+        if (rc != CG_OK && !strstr(err.detail, "came with other bytes"))
+            return cg_strdup(err.detail);
+    }
+    return NULL;
+}
+
+static void work(struct fx *f, int i)
+{
+    char version[32];
+
+    snprintf(version, sizeof(version), "1.0.%d", i);
+    publish(f, "pay-ours", version);
+    put(f, "pay-theirs", version, NULL);
+    fx_ok(f, fx_yank(f, "pay-ours", version, i % 2));
+    if (i % 8 == 0)
+        cg_fake_storage_damage(f->st, "pay-ours", version);
+    cg_registry_tick(f->reg);
+    (void)!download(f, "pay-ours", version);
+    served(f, "pa/y-/pay-ours", version);
+}
+
+static void looks_beside_work_end_in_agreement(void **state)
+{
+    struct fx *f = *state;
+    void *failure = NULL;
+    pthread_t thread;
+
+    atomic_store(&done, false);
+    assert_int_equal(pthread_create(&thread, NULL, look_on, f), 0);
+    for (int i = 0; i < 40; i++)
+        work(f, i);
+    atomic_store(&done, true);
+    pthread_join(thread, &failure);
+    if (failure)
+        fail_msg("%s", (char *)failure);
+    fx_ok(f, cg_registry_sync_marks(f->reg, "payments", &f->err));
+    for (int i = 0; i < 3; i++)
+        fx_ok(f, look(f));
+    assert_string_equal(cg_buf_str(&said), "");
+    assert_int_equal(report.versions, 80);
+    for (int i = 0; i < 40; i++) {
+        char version[32];
+
+        snprintf(version, sizeof(version), "1.0.%d", i);
+        if (i % 8 == 0)
+            fx_refused(f, download(f, "pay-ours", version), CG_ERR_UNAVAILABLE, "quarantine");
+        else
+            fx_ok(f, download(f, "pay-ours", version));
+        fx_ok(f, download(f, "pay-theirs", version));
+        assert_int_equal(cg_fake_storage_yanked(f->st, "pay-ours", version) == 1, i % 2);
+    }
+}
+
 /* Verify */
 
 static void take_problem(void *cls, const char *ns, const char *what, bool repaired)
@@ -800,6 +877,7 @@ int main(void)
         T(a_look_can_be_ended_early),
         T(by_hand_other_processes_are_told),
         T(a_look_is_wanted_once),
+        T(looks_beside_work_end_in_agreement),
         T(verify_tells_and_repairs_what_other_writers_did),
         T(verify_removes_nothing_from_a_store_with_other_writers),
     };
