@@ -62,22 +62,37 @@ static enum cg_err decide(struct publish *p)
 
 /* Naming another namespace of ours takes that its publisher may read it, or a publish would tell who exists. A person's
  * token may be narrowed to this namespace without that changing what its owner may see. */
-static enum cg_err check_seen(struct publish *p, const char *url)
+static enum cg_err may_see(struct publish *p, const char *named)
 {
-    char named[CG_NAMESPACE_MAX + 1];
     struct cg_caller caller = *p->change->caller;
     struct cg_question question = {.caller = &caller, .action = CG_ACTION_READ, .namespace_name = named};
     struct cg_decision decision;
     enum cg_err rc;
 
-    if (!url || !cg_registry_url_own(p->conf, p->ns->name, url, named) || strcmp(named, p->ns->name) == 0)
+    if (strcmp(named, p->ns->name) == 0)
         return CG_OK;
     if (cg_identity_kind(caller.who) == CG_IDENTITY_PERSON)
         caller.token = NULL;
     rc = cg_policy_decide(p->change->policy, &question, &decision);
+    return rc == CG_ERR_UNAVAILABLE ? cg_error_set(p->err, rc, "%s", decision.reason) : rc;
+}
+
+/* The policy is asked first: it knows, too, whether "there is none" is known at all. Who may not see the namespace behind
+ * a repository of Artifactory is answered as if there were none. */
+static enum cg_err resolve_registry(struct publish *p, const char *url, char **out)
+{
+    char named[CG_NAMESPACE_MAX + 1], literal[CG_NAMESPACE_MAX + 1];
+    enum cg_err rc = CG_OK;
+
+    if (url && cg_registry_url_own(p->conf, p->ns->name, url, named))
+        rc = may_see(p, named);
+    if (rc == CG_OK)
+        return cg_registry_url_resolve(p->conf, p->ns->name, url, out, p->err);
     if (rc == CG_ERR_UNAVAILABLE)
-        return cg_error_set(p->err, rc, "%s", decision.reason);
-    return rc == CG_OK ? CG_OK : cg_registry_url_unseen(named, p->err);
+        return rc;
+    if (cg_registry_url_own(p->conf, NULL, url, literal))
+        return cg_registry_url_unseen(literal, p->err);
+    return cg_registry_url_resolve_literally(p->conf, p->ns->name, url, out, p->err);
 }
 
 static enum cg_err resolve_registries(struct publish *p)
@@ -88,10 +103,7 @@ static enum cg_err resolve_registries(struct publish *p)
         struct cg_dep *dep = &p->in.package.deps[i];
         char *resolved = NULL;
 
-        /* The policy is asked first: it knows, too, whether "there is none" is known at all. */
-        rc = check_seen(p, dep->registry);
-        if (rc == CG_OK)
-            rc = cg_registry_url_resolve(p->conf, p->ns->name, dep->registry, &resolved, p->err);
+        rc = resolve_registry(p, dep->registry, &resolved);
         if (rc != CG_OK)
             break;
         free(dep->registry);

@@ -183,20 +183,20 @@ static const char *fronted_namespace(const struct cg_conf *conf, const char *ns,
     return found;
 }
 
-/* Is it an index of this gateway, under any path it answers to, or one that it has taken the place of? Then which
- * namespace's. */
+/* Is it an index of this gateway, under any path it answers to, or, with `ns`, of a repository that it has taken the place
+ * of? Then which namespace's. */
 static bool own_namespace(const struct cg_conf *conf, const char *ns, const struct index_url *u,
                           char named[CG_NAMESPACE_MAX + 1])
 {
     char key[REPOSITORY_MAX + 1];
     const char *found = NULL;
     if (key_below(conf->public_url, u, key)) {
-        if (!cg_conf_namespace(conf, key))
+        if (ns && !cg_conf_namespace(conf, key))
             found = fronted_by(conf, ns, NULL, key);
         if (!found && !cg_namespace_valid(key))
             return false;
         found = found ? found : key;
-    } else {
+    } else if (ns) {
         found = fronted_namespace(conf, ns, u);
     }
     if (found)
@@ -241,8 +241,9 @@ static char *allowed_spelling(const struct cg_conf_namespace *ns, const struct i
     return NULL;
 }
 
-enum cg_err cg_registry_url_resolve(const struct cg_conf *conf, const char *ns, const char *url, char **out,
-                                    struct cg_error *err)
+/* `fronts`: the namespace for whose crates repositories stand for namespaces; NULL: for nobody's. */
+static enum cg_err resolve(const struct cg_conf *conf, const char *ns, const char *fronts, const char *url, char **out,
+                           struct cg_error *err)
 {
     struct index_url u;
     char named[CG_NAMESPACE_MAX + 1];
@@ -253,7 +254,7 @@ enum cg_err cg_registry_url_resolve(const struct cg_conf *conf, const char *ns, 
         *out = cg_strdup(CG_CRATES_IO_INDEX);
         return CG_OK;
     }
-    if (own_namespace(conf, ns, &u, named))
+    if (own_namespace(conf, fronts, &u, named))
         return resolve_own(conf, ns, named, out, err);
     char *spelling = allowed_spelling(cg_conf_namespace(conf, ns), &u);
     if (!spelling)
@@ -263,4 +264,16 @@ enum cg_err cg_registry_url_resolve(const struct cg_conf *conf, const char *ns, 
                          url, ns);
     *out = spelling;
     return CG_OK;
+}
+
+enum cg_err cg_registry_url_resolve(const struct cg_conf *conf, const char *ns, const char *url, char **out,
+                                    struct cg_error *err)
+{
+    return resolve(conf, ns, ns, url, out, err);
+}
+
+enum cg_err cg_registry_url_resolve_literally(const struct cg_conf *conf, const char *ns, const char *url, char **out,
+                                              struct cg_error *err)
+{
+    return resolve(conf, ns, NULL, url, out, err);
 }

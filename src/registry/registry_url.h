@@ -20,8 +20,12 @@
 enum cg_err cg_registry_url_resolve(const struct cg_conf *conf, const char *ns, const char *url, char **out,
                                     struct cg_error *err) CG_CHECK;
 
+/* The same as if no namespace fronted any repository: for who may not know that one does. */
+enum cg_err cg_registry_url_resolve_literally(const struct cg_conf *conf, const char *ns, const char *url, char **out,
+                                              struct cg_error *err) CG_CHECK;
+
 /* Does `url`, in a crate of namespace `ns`, name an index of this gateway, or of an Artifactory repository that a namespace
- * of ours fronts? Then which namespace's, whether or not there is one. */
+ * of ours fronts (`ns` NULL: that is not looked at)? Then which namespace's, whether or not there is one. */
 bool cg_registry_url_own(const struct cg_conf *conf, const char *ns, const char *url,
                          char named_out[CG_NAMESPACE_MAX + 1]) CG_CHECK;
 /* The refusal of a namespace that does not exist, and of one that the publisher may not read: one sentence for both. */

@@ -199,6 +199,18 @@ static void repository_of_artifactory_that_a_namespace_fronts_is_that_namespace(
     assert_refused("sparse+https://art.corp.example/artifactory/api/cargo/other-local/index/", CG_ERR_DENIED);
     assert_refused("sparse+https://else.corp.example/artifactory/api/cargo/cargo-vault-local/index/", CG_ERR_DENIED);
     assert_refused("sparse+https://crates.corp.example/api/cargo/Not.Ours/index/", CG_ERR_DENIED);
+    /* for who may not know */
+    char *out = NULL;
+    struct cg_error err = {0};
+
+    assert_int_equal(cg_registry_url_resolve_literally(
+                         &conf, "payments", "sparse+https://art.corp.example/artifactory/api/cargo/cargo-vault-local/index/",
+                         &out, &err),
+                     CG_ERR_DENIED);
+    assert_null(strstr(err.detail, "namespace \"vault\""));
+    assert_true(cg_registry_url_own(
+        &conf, NULL, "sparse+https://crates.corp.example/artifactory/api/cargo/cargo-vault-local/index/", named));
+    assert_string_equal(named, "cargo-vault-local");
     conf = before;
 }
 

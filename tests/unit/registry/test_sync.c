@@ -40,7 +40,7 @@ static void tell(void *cls, const char *ns, const struct cg_sync_news *news)
 
 static const char fronts[] = "[artifactory.corp]\nurl = \"https://art.corp.example/artifactory\"\ntoken_file = \"%s/secret\"\n"
                              "[namespace.vault]\ntype = \"local\"\nstorage = \"artifactory\"\nartifactory = \"corp\"\n"
-                             "repository = \"cargo-vault-local\"\nread = [\"authenticated\"]\nprefixes = [\"vault-\"]\n";
+                             "repository = \"cargo-vault-local\"\nread = [\"user:root\"]\nprefixes = [\"vault-\"]\n";
 
 static int setup(void **state)
 {
@@ -195,6 +195,29 @@ static void dependencies_on_artifactory_become_ours(void **state)
     assert_non_null(strstr(at, "\"registry\":null"));
     assert_null(strstr(index, "art.corp.example"));
     free(index);
+}
+
+/* Through us, too; but nobody learns so which namespace fronts a repository. */
+static void a_publish_that_names_a_repository_tells_nothing_of_its_namespace(void **state)
+{
+    static const char toml[] = "[dependencies]\na = { version = \"1\", registry-index = "
+                               "\"sparse+https://art.corp.example/artifactory/api/cargo/cargo-vault-local/index/\" }\n";
+    struct fx *f = *state;
+    struct cg_policy *before = f->policy, *unresolved = NULL;
+    char *index;
+
+    fx_ok(f, cg_policy_new(conf, f->people, &unresolved, &f->err));
+    fx_ok(f, cg_policy_resolve(unresolved, f->people, &f->policy, NULL, &f->err));
+    cg_policy_unref(&unresolved);
+    fx_refused(f, fx_publish(f, "pay-core", "1.0.0", toml, NULL), CG_ERR_DENIED, "cargo-vault-local");
+    assert_null(strstr(f->err.detail, "\"vault\""));
+    f->caller.who = f->root;
+    fx_ok(f, fx_publish(f, "pay-core", "1.0.0", toml, NULL));
+    index = fx_stored_index(f, "pay-core");
+    assert_non_null(strstr(index, "\"registry\":\"sparse+https://crates.corp.example/api/cargo/vault/index/\""));
+    free(index);
+    cg_policy_unref(&f->policy);
+    f->policy = before;
 }
 
 static void what_a_publish_would_refuse_is_reported_and_not_indexed(void **state)
@@ -852,6 +875,7 @@ int main(void)
         T(a_strangers_crate_is_taken_in),
         T(a_yank_noted_with_a_strangers_crate_comes_with_it),
         T(dependencies_on_artifactory_become_ours),
+        T(a_publish_that_names_a_repository_tells_nothing_of_its_namespace),
         T(what_a_publish_would_refuse_is_reported_and_not_indexed),
         T(a_file_that_is_not_what_its_path_says_is_refused),
         T(twins_in_name_or_version_are_refused_the_older_one_wins),
