@@ -41,6 +41,11 @@
     X(TEAM_VANISH, "team-vanish", 0, "a team's group is gone, and its namespace with it; its crates stay on disk") \
     X(CRATE_DELETE, "crate-delete", 1, "a crate or version was deleted by an administrator") \
     X(REPAIR, "repair", 1, "an administrator had derived data made anew and orphans removed")  \
+    X(CRATE_ADOPT, "crate-adopt", 1, "a version that another writer put into the repository was taken in") \
+    X(CRATE_QUARANTINE, "crate-quarantine", 1, "a version is not given out any more: its file vanished or changed") \
+    X(CRATE_RELEASE, "crate-release", 1, "it is given out again: the file is what it was") \
+    X(CRATE_YANK, "crate-yank", 1, "a version was yanked or unyanked in the repository, and so it was here") \
+    X(IMPORT, "import", 1, "an administrator brought in a version from elsewhere") \
     X(TORN_LINE, "torn-line", 0, "the line before this record is only the beginning of one: a crash cut it short") \
     X(START, "start", 0, "the daemon started")                                \
     X(STOP, "stop", 0, "the daemon stopped")                                  \

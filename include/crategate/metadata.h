@@ -2,7 +2,8 @@
 /*
  * The database: tokens and what was last known of their owners, owners of
  * crates, download counts, and what is derived from the crates (summaries for
- * search, versions, dependencies for reverse lookups).
+ * search, versions, dependencies for reverse lookups), and what is known of
+ * stores with other writers: versions in quarantine, yanks as noted there.
  * Drivers: src/metadata/sqlite, and tests/fakes/fake_metadata.
  *
  * `crate` is the folded name everywhere in here (lower case, `_` -> `-`), so
@@ -113,6 +114,24 @@ struct cg_subject_row {
     unsigned char mac[CG_TOKEN_DIGEST_SIZE];
 };
 
+/* A version that is in the index but must not be given out, because its file in a store with other writers is not what it
+ * was. Borrowed pointers. */
+struct cg_quarantine_row {
+    const char *crate; /* folded */
+    const char *version;
+    const char *reason; /* "changed" | "vanished" */
+    const char *cksum;  /* sha256 of the file as it was found, hex; "" when there is none */
+    int64_t since;      /* wall seconds */
+};
+
+/* What such a store was last told, or told us, about the yank of a version. Borrowed pointers. */
+struct cg_yank_note {
+    const char *crate; /* folded */
+    const char *version;
+    bool yanked;
+    int64_t noted_at; /* wall seconds */
+};
+
 /* Visitors: the pointers in the row are valid during the call only. Non-OK stops. */
 typedef enum cg_err (*cg_token_visit)(void *cls, struct cg_token *token); /* takes its own reference to keep it */
 typedef enum cg_err (*cg_subject_visit)(void *cls, const struct cg_subject_row *row);
@@ -120,6 +139,8 @@ typedef enum cg_err (*cg_owner_visit)(void *cls, const struct cg_owner *owner);
 typedef enum cg_err (*cg_summary_visit)(void *cls, const struct cg_crate_summary *summary);
 typedef enum cg_err (*cg_version_visit)(void *cls, const struct cg_version_row *row);
 typedef enum cg_err (*cg_reverse_visit)(void *cls, const struct cg_reverse_row *row);
+typedef enum cg_err (*cg_quarantine_visit)(void *cls, const struct cg_quarantine_row *row);
+typedef enum cg_err (*cg_yank_note_visit)(void *cls, const struct cg_yank_note *note);
 
 struct cg_metadata_ops {
     const char *name; /* "sqlite" */
@@ -141,7 +162,8 @@ struct cg_metadata_ops {
     enum cg_err (*subject_delete)(struct cg_metadata *md, const char *const *ids, size_t count,
                                   struct cg_error *err) CG_CHECK;
 
-    /* Generations: numbers that grow when something changed, by whichever process: "tokens", "index", "owners". */
+    /* Generations: numbers that grow when something changed, by whichever process: "tokens", "index", "owners",
+     * "quarantine". */
     enum cg_err (*generation)(struct cg_metadata *md, const char *what, int64_t *value_out,
                               struct cg_error *err) CG_CHECK;
     enum cg_err (*generation_bump)(struct cg_metadata *md, const char *what, struct cg_error *err) CG_CHECK;
@@ -154,6 +176,19 @@ struct cg_metadata_ops {
                                 struct cg_error *err) CG_CHECK;
     enum cg_err (*owner_each)(struct cg_metadata *md, const char *ns, const char *crate, cg_owner_visit visit,
                               void *cls, struct cg_error *err) CG_CHECK;
+
+    /* Quarantine. put replaces; remove of what is not in it is OK. */
+    enum cg_err (*quarantine_put)(struct cg_metadata *md, const char *ns, const struct cg_quarantine_row *row,
+                                  struct cg_error *err) CG_CHECK;
+    enum cg_err (*quarantine_remove)(struct cg_metadata *md, const char *ns, const char *crate, const char *version,
+                                     struct cg_error *err) CG_CHECK;
+    enum cg_err (*quarantine_each)(struct cg_metadata *md, const char *ns, cg_quarantine_visit visit, void *cls,
+                                   struct cg_error *err) CG_CHECK;
+    /* Yanks as noted in the store. put replaces. */
+    enum cg_err (*yank_note_put)(struct cg_metadata *md, const char *ns, const struct cg_yank_note *note,
+                                 struct cg_error *err) CG_CHECK;
+    enum cg_err (*yank_note_each)(struct cg_metadata *md, const char *ns, cg_yank_note_visit visit, void *cls,
+                                  struct cg_error *err) CG_CHECK;
 
     /* Download counts, added in a batch. */
     enum cg_err (*downloads_add)(struct cg_metadata *md, const struct cg_download_count *counts, size_t count,

@@ -48,6 +48,8 @@ enum cg_step cg_api_tokens_revoke_current(struct cg_request *req);
 enum cg_step cg_api_me(struct cg_request *req);
 enum cg_step cg_api_me_login(struct cg_request *req);
 enum cg_step cg_api_me_redirect(struct cg_request *req);
+/* hooks.c */
+enum cg_step cg_api_hook_artifactory(struct cg_request *req);
 /* health.c */
 enum cg_step cg_api_livez(struct cg_request *req);
 enum cg_step cg_api_readyz(struct cg_request *req);

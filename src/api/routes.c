@@ -59,6 +59,8 @@ static const struct cg_route routes[] = {
     ROUTE(CG_GET, "/api/cargo/{ns}/me", NONE, NONE, NONE, NONE, cg_api_me_redirect, NULL,
           "Where `cargo login` sends people: 303 to `/me`"),
     ROUTE(CG_GET, "/", NONE, NONE, NONE, NONE, cg_api_me_redirect, NULL, "303 to `/me`"),
+    ROUTE(CG_POST, "/api/v1/hooks/artifactory", NONE, NONE, MEMORY, NONE, NULL, cg_api_hook_artifactory,
+          "A webhook of Artifactory: `X-JFrog-Event-Auth` is the secret, or the body's HMAC-SHA-256 under it; 202"),
     ROUTE(CG_GET, "/livez", NONE, NONE, NONE, NONE, cg_api_livez, NULL, "200 while the process serves"),
     ROUTE(CG_GET, "/readyz", NONE, NONE, NONE, NONE, NULL, cg_api_readyz,
           "200 when database, storage and directory answer, else 503; never binds a person"),

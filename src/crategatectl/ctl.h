@@ -39,6 +39,7 @@ int cg_ctl_token(struct cg_ctl *ctl, int argc, char **argv);
 int cg_ctl_namespace(struct cg_ctl *ctl, int argc, char **argv);
 int cg_ctl_crate(struct cg_ctl *ctl, int argc, char **argv);
 int cg_ctl_audit(struct cg_ctl *ctl, int argc, char **argv);
+int cg_ctl_import(struct cg_ctl *ctl, int argc, char **argv);
 int cg_ctl_verify(struct cg_ctl *ctl, int argc, char **argv);
 
 /* Prints "crategatectl: TEXT: detail" and the hidden cause; returns CG_CTL_FAILED. */

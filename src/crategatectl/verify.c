@@ -92,6 +92,7 @@ int cg_ctl_verify(struct cg_ctl *ctl, int argc, char **argv)
     argc -= verify.repair, argv += verify.repair;
     ns = argv[1];
     cg_ctl_add_gone_teams(ctl); /* nobody reaches their crates, but they are still somebody's */
+    verify.conf = ctl->conf;
     if (argc > 2 || (ns && ns[0] == '-'))
         return cg_ctl_usage(SYNOPSIS);
     if (ns && !cg_conf_namespace(ctl->conf, ns)) {

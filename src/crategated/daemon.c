@@ -252,6 +252,22 @@ static void stop_pool(struct cg_daemon *d)
     cg_pool_free(&d->gw.pool);
 }
 
+static enum cg_err start_stores(struct cg_daemon *d, struct cg_error *err)
+{
+    enum cg_err rc;
+
+    d->stores = cg_store_watch_new(&d->gw);
+    rc = cg_store_watch_adapt(d->stores, err);
+    if (rc != CG_OK)
+        cg_store_watch_free(&d->stores);
+    return rc;
+}
+
+static void stop_stores(struct cg_daemon *d)
+{
+    cg_store_watch_free(&d->stores);
+}
+
 /* From here on the maintenance thread runs, which may put another snapshot into d->conf: the policy's reference is one to
  * the snapshot in force. */
 static enum cg_err start_http(struct cg_daemon *d, struct cg_error *err)
@@ -294,6 +310,7 @@ static const struct part {
     {"authentication", start_authn, stop_authn},
     {"workers", start_pool, stop_pool},
     {"maintenance", cg_maintenance_start, cg_maintenance_stop},
+    {"repositories", start_stores, stop_stores},
     {"listeners", start_http, stop_http},
 };
 #define PARTS (sizeof(parts) / sizeof(parts[0]))

@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "crategated/store_watch.h"
 #include "crategated/teams.h"
 #include "http/http.h"
 #include "http/http1/server.h"
@@ -34,6 +35,7 @@ struct cg_daemon {
     _Atomic(struct cg_directory *) directory;
     struct cg_retired *retired;
     struct cg_http1 *http1;
+    struct cg_store_watch *stores;
     pthread_t maintenance, renewal;
     pthread_mutex_t reload_lock; /* reload against maintenance's own policy changes */
     pthread_mutex_t wait_lock;

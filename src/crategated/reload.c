@@ -113,6 +113,14 @@ static void put_in_force(struct cg_daemon *d, struct fresh *fresh)
     cg_conf_unref(&before);
 }
 
+static void watch_stores(struct cg_daemon *d)
+{
+    struct cg_error err = {0};
+
+    if (cg_store_watch_adapt(d->stores, &err) != CG_OK)
+        cg_log_error(CG_LOG_ERROR, "conf", NULL, &err, "a repository that is new is not looked at");
+}
+
 static void put_reload_in_force(struct cg_daemon *d, struct fresh *fresh)
 {
     struct cg_buf restart;
@@ -129,6 +137,7 @@ static void put_reload_in_force(struct cg_daemon *d, struct fresh *fresh)
     retire(d, atomic_exchange(&d->directory, fresh->dir));
     fresh->dir = NULL;
     put_in_force(d, fresh);
+    watch_stores(d);
     d->resolve_at_ms = 0;
 }
 

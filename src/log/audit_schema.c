@@ -10,6 +10,7 @@
 
 #define REQUEST "request_id actor address method path status"
 #define VERSION REQUEST " namespace crate version rule"
+#define STORE "actor namespace crate version target detail"
 #define OWNERS REQUEST " namespace crate target rule"
 
 static const struct {
@@ -33,6 +34,11 @@ static const char *const always[CG_AUDIT_COUNT] = {
     [CG_AUDIT_TOKEN_REVOKE] = "actor target",
     [CG_AUDIT_CRATE_DELETE] = "actor namespace crate",
     [CG_AUDIT_REPAIR] = "actor",
+    [CG_AUDIT_CRATE_ADOPT] = STORE,
+    [CG_AUDIT_CRATE_QUARANTINE] = STORE,
+    [CG_AUDIT_CRATE_RELEASE] = STORE,
+    [CG_AUDIT_CRATE_YANK] = STORE,
+    [CG_AUDIT_IMPORT] = "actor namespace crate version target",
     [CG_AUDIT_TORN_LINE] = "target detail",
     [CG_AUDIT_START] = "detail",
     [CG_AUDIT_STOP] = "detail",

@@ -47,6 +47,12 @@
     X(ARTIFACTORY_CACHE_HITS, "crategate_artifactory_cache_total{result=\"hit\"}", "counter", "crates asked of a namespace in Artifactory, by whether they were on local disk") \
     X(ARTIFACTORY_CACHE_MISSES, "crategate_artifactory_cache_total{result=\"miss\"}", "counter", "") \
     X(ARTIFACTORY_CACHE_BYTES, "crategate_artifactory_cache_bytes", "gauge", "crates of Artifactory kept on local disk") \
+    X(SYNCS, "crategate_syncs_total{result=\"ok\"}", "counter", "looks at stores with other writers by result") \
+    X(SYNC_FAILED, "crategate_syncs_total{result=\"failed\"}", "counter", "")                       \
+    X(ADOPTED, "crategate_adopted_crates_total", "counter", "versions taken in that other writers put into a store") \
+    X(QUARANTINED, "crategate_quarantined_crates", "gauge", "versions not given out because their file vanished or changed") \
+    X(HOOKS_OK, "crategate_hooks_total{result=\"ok\"}", "counter", "calls of webhooks by result")   \
+    X(HOOKS_BAD, "crategate_hooks_total{result=\"bad\"}", "counter", "")                            \
     X(AUDIT_DROPPED, "crategate_audit_dropped_total", "counter", "audit records of reads lost to a full queue")
 
 enum cg_metric {

@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "log/log.h"
 #include "log/metrics.h"
-#include "registry/registry_priv.h"
+#include "registry/quarantine.h"
 
 /* Downloads of one version that the database does not know of yet. */
 struct tally {
@@ -132,7 +132,9 @@ enum cg_err cg_registry_download(struct cg_registry *reg, const char *ns, const 
 
     if (rc != CG_OK)
         return rc;
-    rc = open_crate(&found, file_out, err);
+    rc = cg_quarantine_check(found.ns, &found.entry, err);
+    if (rc == CG_OK)
+        rc = open_crate(&found, file_out, err);
     if (rc == CG_OK) {
         snprintf(etag_out, CG_ETAG_SIZE + 32, "\"%s\"", found.entry.cksum);
         if (count)

@@ -7,7 +7,8 @@
 #include "log/log.h"
 #include "log/metrics.h"
 #include "registry/derive.h"
-#include "registry/registry_priv.h"
+#include "registry/quarantine.h"
+#include "registry/sync_state.h"
 
 #define CONFIG_MAX 16384
 
@@ -73,6 +74,8 @@ static enum cg_err fill(struct cg_namespace *ns, const char *public_url, struct 
     if (rc == CG_OK)
         rc = read_names(ns, generation, err);
     if (rc == CG_OK)
+        rc = cg_quarantine_load(ns, err);
+    if (rc == CG_OK)
         rc = cg_namespace_write_config(ns, public_url, err);
     if (rc == CG_OK)
         cg_derive_doubt_all(ns);
@@ -93,6 +96,8 @@ enum cg_err cg_namespace_open(struct cg_registry *reg, const struct cg_conf *con
     atomic_init(&n->in_use, true);
     n->st = st;
     n->mem = cg_index_memory_new(reg->cache);
+    n->quarantine = cg_quarantine_new();
+    n->sync = cg_sync_state_new();
     n->counts = cg_map_new(free);
     pthread_mutex_init(&n->counts_lock, NULL);
     pthread_mutex_init(&n->doubts_lock, NULL);
@@ -113,6 +118,8 @@ void cg_namespace_free(struct cg_namespace **ns)
         free(n->doubts[i]);
     free(n->doubts);
     cg_map_free(&n->counts);
+    cg_quarantine_free(&n->quarantine);
+    cg_sync_state_free(&n->sync);
     cg_index_memory_free(&n->mem);
     cg_storage_free(&n->st);
     pthread_mutex_destroy(&n->counts_lock);
@@ -140,10 +147,29 @@ enum cg_err cg_namespace_read(struct cg_namespace *ns, const char *index_name, s
     return ns->st->ops->index_read(ns->st, index_name, text, NULL, err);
 }
 
+/* What is served of a text that is new on the disk. */
+static void serve(struct cg_namespace *ns, const char *index_name, const char *text, size_t len)
+{
+    int64_t mtime = cg_clock_wall_s();
+    struct cg_blob *blob;
+    struct cg_buf served;
+
+    cg_buf_init(&served, CG_INDEX_FILE_MAX);
+    if (cg_quarantine_any(ns)) {
+        cg_buf_add(&served, text, len);
+        cg_quarantine_apply(ns, index_name, &served, &mtime);
+        text = cg_buf_str(&served);
+        len = served.len;
+    }
+    blob = cg_blob_new(text, len, mtime, 1);
+    cg_index_memory_put(ns->mem, index_name, blob);
+    cg_blob_unref(&blob);
+    cg_buf_free(&served);
+}
+
 enum cg_err cg_namespace_write(struct cg_namespace *ns, const char *index_name, const char *text, size_t len,
                                struct cg_error *err)
 {
-    struct cg_blob *blob;
     enum cg_err rc;
 
     rc = len ? ns->st->ops->index_write(ns->st, index_name, text, len, err)
@@ -157,9 +183,7 @@ enum cg_err cg_namespace_write(struct cg_namespace *ns, const char *index_name, 
         cg_index_memory_remove(ns->mem, index_name);
         return CG_OK;
     }
-    blob = cg_blob_new(text, len, cg_clock_wall_s(), 1);
-    cg_index_memory_put(ns->mem, index_name, blob);
-    cg_blob_unref(&blob);
+    serve(ns, index_name, text, len);
     return CG_OK;
 }
 
@@ -173,8 +197,10 @@ static enum cg_err read_and_store(struct cg_namespace *ns, const char *index_nam
 
     cg_buf_init(&text, CG_INDEX_FILE_MAX);
     rc = ns->st->ops->index_read(ns->st, index_name, &text, &mtime, err);
-    if (rc == CG_OK)
+    if (rc == CG_OK) {
+        cg_quarantine_apply(ns, index_name, &text, &mtime);
         *blob_out = cg_blob_new(cg_buf_str(&text), text.len, mtime, 1);
+    }
     if (rc == CG_OK || rc == CG_ERR_ABSENT)
         *stored_out = cg_index_memory_store(ns->mem, index_name, generation, *blob_out);
     cg_buf_free(&text);

@@ -177,18 +177,23 @@ static enum cg_err check_version(const char *version, struct cg_error *err)
                      version ? why.detail : "it is missing");
 }
 
+enum cg_err cg_publish_identity_check(const char *name, const char *version, struct cg_error *err)
+{
+    enum cg_err rc = check_name(name, err);
+
+    return rc == CG_OK ? check_version(version, err) : rc;
+}
+
 static enum cg_err check(const struct cg_publish_metadata *m, struct cg_error *err)
 {
     const struct field *bad = misfit(m->root, crate_fields, COUNT(crate_fields));
-    enum cg_err rc;
 
     if (!json_is_object(m->root))
         return cg_refuse(err, CG_ERR_INVALID, "metadata-type", "the metadata is not a JSON object");
     if (bad)
         return cg_refuse(err, CG_ERR_INVALID, "metadata-type", "the metadata's \"%s\" is not of the type cargo sends",
                          bad->key);
-    rc = check_name(m->name, err);
-    return rc == CG_OK ? check_version(m->version, err) : rc;
+    return cg_publish_identity_check(m->name, m->version, err);
 }
 
 enum cg_err cg_publish_metadata_parse(const char *text, size_t len, struct cg_publish_metadata *out,

@@ -21,6 +21,8 @@ struct cg_publish_metadata {
  * that an audit record can name what was read; free it in any case. */
 enum cg_err cg_publish_metadata_parse(const char *text, size_t len, struct cg_publish_metadata *out,
                                       struct cg_error *err) CG_CHECK;
+/* The rules for name and version alone, for crates that come without metadata. INVALID. */
+enum cg_err cg_publish_identity_check(const char *name, const char *version, struct cg_error *err) CG_CHECK;
 void cg_publish_metadata_free(struct cg_publish_metadata *metadata);
 
 /* Where the manifest says otherwise: appends sentences for the answer's warnings to a NULL-terminated list. */

@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "registry/edges.h"
+#include "registry/quarantine.h"
 #include "registry/stored.h"
 
 #define README_MAX (1024u * 1024)
@@ -245,7 +246,9 @@ enum cg_err cg_registry_readme(struct cg_registry *reg, const char *ns, const ch
     if (rc != CG_OK)
         return rc;
     cg_buf_init(&content, README_MAX);
-    rc = copy_readme(&found, &content, err);
+    rc = cg_quarantine_check(found.ns, &found.entry, err);
+    if (rc == CG_OK)
+        rc = copy_readme(&found, &content, err);
     if (rc == CG_OK && content.len == 0)
         rc = no_readme(&found.entry, err);
     if (rc == CG_OK) {

@@ -8,6 +8,8 @@
 #include "log/log.h"
 #include "log/metrics.h"
 #include "registry/derive.h"
+#include "registry/quarantine.h"
+#include "registry/sync_state.h"
 
 /* How long one tick may look at doubtful crates: the maintenance thread has other things to do. */
 #define SETTLE_MS 100
@@ -107,6 +109,8 @@ static bool mark_in_use(void *cls, const void *key, size_t len, void *value)
     /* While it was out of use nobody followed what other processes did to it. */
     if (wanted && !atomic_load(&ns->in_use))
         ns->generation = -1;
+    /* What was not taken in from its store by the old configuration may be by the new one. */
+    cg_sync_state_forgive(ns->sync);
     atomic_store(&ns->in_use, wanted);
     return false;
 }
@@ -161,7 +165,7 @@ void cg_registry_free(struct cg_registry **reg)
 /* Every second */
 
 struct tick {
-    int64_t generation;
+    int64_t generation, quarantine;
     int64_t until_ms;
     enum cg_err rc; /* the first fault */
     struct cg_error *err;
@@ -174,6 +178,8 @@ static enum cg_err refresh_locked(struct cg_namespace *ns, struct cg_error *err)
     if (rc != CG_OK)
         return rc;
     rc = cg_namespace_refresh(ns, err);
+    if (rc == CG_OK)
+        rc = cg_quarantine_load(ns, err);
     ns->st->ops->unlock(ns->st);
     return rc;
 }
@@ -190,7 +196,7 @@ static bool tick_namespace(void *cls, const void *key, size_t len, void *value)
     if (!atomic_load(&ns->in_use)) /* its counts wait */
         return false;
     rc = cg_counts_flush(ns, err);
-    if (rc == CG_OK && tick->generation != ns->generation)
+    if (rc == CG_OK && (tick->generation != ns->generation || !cg_quarantine_current(ns, tick->quarantine)))
         rc = refresh_locked(ns, err);
     if (rc == CG_OK)
         rc = cg_derive_settle(ns, tick->until_ms, err);
@@ -205,6 +211,8 @@ void cg_registry_tick(struct cg_registry *reg)
     struct tick tick = {.until_ms = cg_clock_mono_ms() + SETTLE_MS, .err = &err};
 
     tick.rc = reg->md->ops->generation(reg->md, "index", &tick.generation, &err);
+    if (tick.rc == CG_OK)
+        tick.rc = reg->md->ops->generation(reg->md, "quarantine", &tick.quarantine, &err);
     if (tick.rc == CG_OK)
         cg_map_each(atomic_load(&reg->table), tick_namespace, &tick);
     /* Told when it begins and when it ends, not every second. */

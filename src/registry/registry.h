@@ -125,6 +125,7 @@ enum cg_err cg_registry_readme(struct cg_registry *reg, const char *ns, const ch
 /* Integrity (crategatectl verify). Reports each problem as a line; `progress` may be NULL. */
 struct cg_verify {
     bool repair;
+    const struct cg_conf *conf; /* for namespaces whose storage has other writers, whose files it takes in */
     void (*progress)(void *cls, const char *ns, uint64_t done, uint64_t total);
     void (*problem)(void *cls, const char *ns, const char *what, bool repaired);
     void *cls;

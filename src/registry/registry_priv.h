@@ -4,7 +4,8 @@
  * a crate is found in one.
  *
  * Locks, in this order: a namespace's storage lock (around every change of it),
- * then the index memory's own; `counts_lock` and `doubts_lock` are leaves.
+ * then the index memory's own; `counts_lock`, `doubts_lock` and the locks of
+ * quarantine.h and sync_state.h are leaves.
  */
 #ifndef CG_REGISTRY_REGISTRY_PRIV_H
 #define CG_REGISTRY_REGISTRY_PRIV_H
@@ -21,6 +22,9 @@
 #define CG_INDEX_FILE_MAX (64u * 1024 * 1024)
 #define CG_MANIFEST_MAX (1024u * 1024)
 
+struct cg_quarantine;
+struct cg_sync_state;
+
 struct cg_namespace {
     struct cg_registry *reg;
     char *name;
@@ -28,6 +32,9 @@ struct cg_namespace {
     struct cg_index_memory *mem;
     _Atomic int64_t generation; /* of "index" in the database when the names were read; -1: they are to be read again */
     atomic_bool in_use;         /* the configuration has it; else nobody looks after it, and it may not even be there */
+
+    struct cg_quarantine *quarantine; /* never NULL */
+    struct cg_sync_state *sync;       /* likewise; of use where the storage has other writers */
 
     pthread_mutex_t counts_lock;
     struct cg_map *counts; /* downloads not yet in the database, download.c */

@@ -10,6 +10,7 @@
 #include "registry/refuse.h"
 
 #define URL_MAX 2000
+#define REPOSITORY_MAX 64 /* of a key in Artifactory; no namespace's name is longer */
 
 /* An index URL taken apart, in one spelling: lower-case authority without the default port, path without the slash at
  * its end. */
@@ -118,8 +119,8 @@ static bool is_crates_io(const struct index_url *u)
     return strcmp(u->host, "github.com") == 0 && cg_streq_nocase(u->path, "/rust-lang/crates.io-index");
 }
 
-/* The namespace that "/api/cargo/NS/index" or "/git/NS" names, into ns. */
-static bool tail_namespace(const char *path, char ns[CG_NAMESPACE_MAX + 1])
+/* What "/api/cargo/KEY/index" or "/git/KEY" names: a namespace of ours or a repository of Artifactory. */
+static bool tail_key(const char *path, char key[REPOSITORY_MAX + 1])
 {
     const char *start = NULL, *end = NULL;
     if (cg_str_starts(path, "/api/cargo/")) {
@@ -131,25 +132,76 @@ static bool tail_namespace(const char *path, char ns[CG_NAMESPACE_MAX + 1])
         start = path + strlen("/git/");
         end = start + strlen(start);
     }
-    if (!start || (size_t)(end - start) > CG_NAMESPACE_MAX)
+    if (!start || end == start || (size_t)(end - start) > REPOSITORY_MAX)
         return false;
-    memcpy(ns, start, (size_t)(end - start));
-    ns[end - start] = '\0';
-    cut(ns, ".git");
-    return cg_namespace_valid(ns);
+    memcpy(key, start, (size_t)(end - start));
+    key[end - start] = '\0';
+    cut(key, ".git");
+    return true;
 }
 
-/* Is it an index of this gateway, under any path it answers to? Then which namespace's. */
-static bool own_namespace(const struct cg_conf *conf, const struct index_url *u, char ns[CG_NAMESPACE_MAX + 1])
+/* The key behind any of the paths that a gateway or an Artifactory at `base_url` answers to. */
+static bool key_below(const char *base_url, const struct index_url *u, char key[REPOSITORY_MAX + 1])
 {
     struct index_url base;
-    if (!parse(conf->public_url, &base) || !same_host(&base, u))
+    if (!parse(base_url, &base) || !same_host(&base, u))
         return false;
     const char *const contexts[] = {"", "/artifactory", base.path};
     for (size_t i = 0; i < sizeof contexts / sizeof *contexts; i++)
-        if (cg_str_starts(u->path, contexts[i]) && tail_namespace(u->path + strlen(contexts[i]), ns))
+        if (cg_str_starts(u->path, contexts[i]) && tail_key(u->path + strlen(contexts[i]), key))
             return true;
     return false;
+}
+
+/* The namespace whose crates are in that repository (of that instance; NULL: of any): `ns` itself when it is one of
+ * several, else the only one there is. */
+static const char *fronted_by(const struct cg_conf *conf, const char *ns, const char *instance, const char *repository)
+{
+    const char *found = NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < conf->namespace_count; i++) {
+        const struct cg_conf_namespace *space = &conf->namespaces[i];
+        if (space->storage != CG_STORAGE_ARTIFACTORY || strcmp(space->repository, repository) != 0 ||
+            (instance && strcmp(space->artifactory, instance) != 0))
+            continue;
+        if (strcmp(space->name, ns) == 0)
+            return space->name;
+        found = space->name;
+        count++;
+    }
+    return count == 1 ? found : NULL;
+}
+
+/* A repository of Artifactory whose crates are a namespace of ours. */
+static const char *fronted_namespace(const struct cg_conf *conf, const char *ns, const struct index_url *u)
+{
+    char key[REPOSITORY_MAX + 1];
+    const char *found = NULL;
+    for (size_t i = 0; !found && i < conf->artifactory_count; i++)
+        if (key_below(conf->artifactories[i].url, u, key))
+            found = fronted_by(conf, ns, conf->artifactories[i].name, key);
+    return found;
+}
+
+/* Is it an index of this gateway, under any path it answers to, or, with `ns`, of a repository that it has taken the place
+ * of? Then which namespace's. */
+static bool own_namespace(const struct cg_conf *conf, const char *ns, const struct index_url *u,
+                          char named[CG_NAMESPACE_MAX + 1])
+{
+    char key[REPOSITORY_MAX + 1];
+    const char *found = NULL;
+    if (key_below(conf->public_url, u, key)) {
+        if (ns && !cg_conf_namespace(conf, key))
+            found = fronted_by(conf, ns, NULL, key);
+        if (!found && !cg_namespace_valid(key))
+            return false;
+        found = found ? found : key;
+    } else if (ns) {
+        found = fronted_namespace(conf, ns, u);
+    }
+    if (found)
+        strcpy(named, found);
+    return found != NULL;
 }
 
 static enum cg_err resolve_own(const struct cg_conf *conf, const char *ns, const char *named, char **out,
@@ -170,11 +222,12 @@ enum cg_err cg_registry_url_unseen(const char *named, struct cg_error *err)
                      "a dependency names namespace \"%s\", which does not exist here or which you may not read", named);
 }
 
-bool cg_registry_url_own(const struct cg_conf *conf, const char *url, char named_out[CG_NAMESPACE_MAX + 1])
+bool cg_registry_url_own(const struct cg_conf *conf, const char *ns, const char *url,
+                         char named_out[CG_NAMESPACE_MAX + 1])
 {
     struct index_url u;
 
-    return parse(url, &u) && own_namespace(conf, &u, named_out);
+    return parse(url, &u) && own_namespace(conf, ns, &u, named_out);
 }
 
 /* The configured spelling of an allowed registry, as cargo wants it; NULL when it is not allowed. */
@@ -188,8 +241,9 @@ static char *allowed_spelling(const struct cg_conf_namespace *ns, const struct i
     return NULL;
 }
 
-enum cg_err cg_registry_url_resolve(const struct cg_conf *conf, const char *ns, const char *url, char **out,
-                                    struct cg_error *err)
+/* `fronts`: the namespace for whose crates repositories stand for namespaces; NULL: for nobody's. */
+static enum cg_err resolve(const struct cg_conf *conf, const char *ns, const char *fronts, const char *url, char **out,
+                           struct cg_error *err)
 {
     struct index_url u;
     char named[CG_NAMESPACE_MAX + 1];
@@ -200,7 +254,7 @@ enum cg_err cg_registry_url_resolve(const struct cg_conf *conf, const char *ns, 
         *out = cg_strdup(CG_CRATES_IO_INDEX);
         return CG_OK;
     }
-    if (own_namespace(conf, &u, named))
+    if (own_namespace(conf, fronts, &u, named))
         return resolve_own(conf, ns, named, out, err);
     char *spelling = allowed_spelling(cg_conf_namespace(conf, ns), &u);
     if (!spelling)
@@ -210,4 +264,16 @@ enum cg_err cg_registry_url_resolve(const struct cg_conf *conf, const char *ns, 
                          url, ns);
     *out = spelling;
     return CG_OK;
+}
+
+enum cg_err cg_registry_url_resolve(const struct cg_conf *conf, const char *ns, const char *url, char **out,
+                                    struct cg_error *err)
+{
+    return resolve(conf, ns, ns, url, out, err);
+}
+
+enum cg_err cg_registry_url_resolve_literally(const struct cg_conf *conf, const char *ns, const char *url, char **out,
+                                              struct cg_error *err)
+{
+    return resolve(conf, ns, NULL, url, out, err);
 }

@@ -70,25 +70,48 @@ enum cg_err cg_stored_digest(const struct cg_stored *stored, char hex_out[CG_SHA
     return rc;
 }
 
-enum cg_err cg_stored_package(const struct cg_stored *stored, const char *wanted, struct cg_buf *content,
-                              struct cg_package *out, struct cg_error *err)
+/* What is wanted besides the manifest, and the limit. */
+struct wanted {
+    const char *path;
+    struct cg_buf *content;
+    uint64_t unpacked_max;
+};
+
+static enum cg_err read_package(const struct cg_stored *stored, const struct wanted *wanted, struct cg_package *out,
+                                struct cg_error *err)
 {
     struct cursor cursor = {.stored = stored};
     struct cg_archive_source source = {.read = read_some, .cls = &cursor};
-    /* It was within the limits of its day; today's may be lower. */
-    struct cg_archive_limits limits = {.unpacked_max = UINT64_MAX, .entries_max = CG_ARCHIVE_ENTRIES_MAX};
+    struct cg_archive_limits limits = {.unpacked_max = wanted->unpacked_max, .entries_max = CG_ARCHIVE_ENTRIES_MAX};
     struct cg_buf manifest, root;
     enum cg_err rc;
 
     cg_buf_init(&manifest, CG_MANIFEST_MAX);
     cg_buf_init(&root, CG_CRATE_NAME_MAX + CG_VERSION_MAX + 2);
     cg_buf_addf(&root, "%s-%s", stored->name, stored->version);
-    rc = cg_archive_check(&source, cg_buf_str(&root), &limits, &manifest, wanted, content, err);
+    rc = cg_archive_check(&source, cg_buf_str(&root), &limits, &manifest, wanted->path, wanted->content, err);
     if (rc == CG_OK)
         rc = cg_manifest_parse(cg_buf_str(&manifest), manifest.len, out, err);
     cg_buf_free(&root);
     cg_buf_free(&manifest);
     return rc;
+}
+
+enum cg_err cg_stored_package(const struct cg_stored *stored, const char *wanted, struct cg_buf *content,
+                              struct cg_package *out, struct cg_error *err)
+{
+    /* It was within the limits of its day; today's may be lower. */
+    struct wanted all = {.path = wanted, .content = content, .unpacked_max = UINT64_MAX};
+
+    return read_package(stored, &all, out, err);
+}
+
+enum cg_err cg_stored_check(const struct cg_stored *stored, uint64_t unpacked_max, struct cg_package *out,
+                            struct cg_error *err)
+{
+    struct wanted nothing = {.unpacked_max = unpacked_max};
+
+    return read_package(stored, &nothing, out, err);
 }
 
 const char *cg_readme_path(const struct cg_package *package)

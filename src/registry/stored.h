@@ -23,6 +23,9 @@ enum cg_err cg_stored_digest(const struct cg_stored *stored, char hex_out[CG_SHA
 /* Its manifest, by the checks of archive.h. `wanted` and `content` as there. INVALID, UNAVAILABLE. */
 enum cg_err cg_stored_package(const struct cg_stored *stored, const char *wanted, struct cg_buf *content,
                               struct cg_package *out, struct cg_error *err) CG_CHECK;
+/* The same of a crate that was never taken in, within today's limits. */
+enum cg_err cg_stored_check(const struct cg_stored *stored, uint64_t unpacked_max, struct cg_package *out,
+                            struct cg_error *err) CG_CHECK;
 /* Where the readme lies below the root, as archive.h wants it; NULL when the package names none. Borrowed. */
 const char *cg_readme_path(const struct cg_package *package);
 

@@ -284,7 +284,7 @@ static enum cg_err check_all(struct cg_verifying *v, const struct list *names)
 
     for (size_t i = 0; rc == CG_OK && i < names->count && !cg_verify_stopped(v); i++)
         rc = cg_verify_crate(v, names->items[i]);
-    if (rc == CG_OK && !cg_verify_stopped(v))
+    if (rc == CG_OK && !cg_verify_stopped(v) && !v->told)
         rc = check_files(v);
     if (rc == CG_OK && !cg_verify_stopped(v))
         rc = check_summaries(v, names);
@@ -300,7 +300,10 @@ enum cg_err cg_registry_verify(struct cg_registry *reg, const char *ns, struct c
     verify->crates = verify->problems = verify->repaired = 0;
     if (rc != CG_OK)
         return rc;
-    rc = v.ns->st->ops->crate_each(v.ns->st, NULL, count_file, &v.total, err);
+    if (v.ns->st->ops->crate_scan)
+        rc = cg_verify_store(&v);
+    if (rc == CG_OK)
+        rc = v.ns->st->ops->crate_each(v.ns->st, NULL, count_file, &v.total, err);
     if (rc == CG_OK)
         rc = v.ns->st->ops->index_each(v.ns->st, collect_name, &names, err);
     if (rc == CG_OK) {
@@ -310,5 +313,6 @@ enum cg_err cg_registry_verify(struct cg_registry *reg, const char *ns, struct c
     }
     list_free(&names);
     cg_map_free(&v.saved);
+    cg_map_free(&v.told);
     return rc;
 }

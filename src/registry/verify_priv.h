@@ -9,12 +9,15 @@ struct cg_verifying {
     struct cg_verify *verify;
     struct cg_namespace *ns;
     uint64_t total;       /* crates, as far as known at the start */
+    struct cg_map *told;  /* "NAME VERSION" of versions whose file is known to be gone or another one */
     struct cg_map *saved; /* index name -> struct cg_rows, from before the rows were cleared; NULL: they were not */
     struct cg_error *err;
 };
 
 void cg_verify_report(struct cg_verifying *v, bool repaired, const char *fmt, ...) CG_PRINTF(3, 4);
 bool cg_verify_stopped(const struct cg_verifying *v);
+/* verify_store.c: the storage's other writers, before anything else. */
+enum cg_err cg_verify_store(struct cg_verifying *v) CG_CHECK;
 /* Index file, archives and rows of one crate. What is found is reported; UNAVAILABLE when it cannot go on. */
 enum cg_err cg_verify_crate(struct cg_verifying *v, const char *index_name) CG_CHECK;
 

@@ -4,7 +4,7 @@
 
 #include "log/log.h"
 #include "registry/derive.h"
-#include "registry/registry_priv.h"
+#include "registry/sync_state.h"
 
 struct yank {
     struct cg_namespace *ns;
@@ -44,17 +44,11 @@ static void derive(struct yank *y)
     cg_derive_doubt(y->ns, y->index_name);
 }
 
-/* For those who use the store without us. Theirs can wait: whoever looks through the store repeats it. */
-static void mark(struct yank *y)
+/* A store with other writers is told too, but nobody waits for that: the index is ours. */
+static void note(struct yank *y)
 {
-    struct cg_storage *st = y->ns->st;
-    struct cg_error err = {0};
-
-    if (st->ops->crate_mark &&
-        st->ops->crate_mark(st, y->change->crate, y->change->version, y->yanked, &err) != CG_OK)
-        cg_log_error(CG_LOG_WARN, "registry", NULL, &err,
-                     "namespace=%s crate=%s version=%s: the store does not know yet that it is %s", y->ns->name,
-                     y->change->crate, y->change->version, y->yanked ? "yanked" : "not yanked any more");
+    if (y->ns->st->ops->crate_mark)
+        cg_sync_state_mark(y->ns->sync, y->change->crate, y->change->version);
 }
 
 static enum cg_err yank_locked(struct yank *y)
@@ -68,8 +62,10 @@ static enum cg_err yank_locked(struct yank *y)
     y->change->unchanged = rc == CG_OK && !changed;
     if (rc == CG_OK && changed) {
         rc = cg_namespace_write(y->ns, y->index_name, cg_buf_str(&text), text.len, y->err);
-        if (rc == CG_OK)
+        if (rc == CG_OK) {
             derive(y);
+            note(y);
+        }
     }
     cg_buf_free(&text);
     cg_buf_free(&old);
@@ -95,9 +91,7 @@ enum cg_err cg_registry_yank(struct cg_registry *reg, struct cg_change *change, 
         return rc;
     rc = yank_locked(&y);
     y.ns->st->ops->unlock(y.ns->st);
-    if (rc != CG_OK)
-        return rc;
-    mark(&y);
-    cg_buf_addstr(out, "{\"ok\":true}");
-    return cg_answer_check(out, err);
+    if (rc == CG_OK)
+        cg_buf_addstr(out, "{\"ok\":true}");
+    return rc == CG_OK ? cg_answer_check(out, err) : rc;
 }

@@ -20,6 +20,14 @@ struct subject_row {
     struct subject_row *next;
 };
 
+/* Quarantine and notes of yanks. */
+struct mirror_row {
+    char *ns, *crate, *version, *reason, *cksum;
+    bool yanked;
+    int64_t at;
+    struct mirror_row *next;
+};
+
 struct owner_row {
     char *ns, *crate;
     struct cg_owner owner;
@@ -51,6 +59,7 @@ struct fake {
     struct token_row *tokens;
     int64_t last_token_id;
     struct subject_row *subjects;
+    struct mirror_row *quarantine, *notes;
     struct owner_row *owners;
     uint32_t last_owner_id;
     struct cg_map *generations; /* name -> int64_t */
@@ -261,6 +270,126 @@ static enum cg_err fake_subject_delete(struct cg_metadata *md, const char *const
         if (*at)
             drop_subject(at);
     }
+    return leave(f, rc);
+}
+
+/* Stores with other writers */
+
+static struct mirror_row **mirror_at(struct mirror_row **at, const char *ns, const char *crate, const char *version)
+{
+    while (*at && (strcmp((*at)->ns, ns) != 0 || strcmp((*at)->crate, crate) != 0 ||
+                   strcmp((*at)->version, version) != 0))
+        at = &(*at)->next;
+    return at;
+}
+
+static void drop_mirror(struct mirror_row **at)
+{
+    struct mirror_row *row = *at;
+
+    if (!row)
+        return;
+    *at = row->next;
+    free(row->ns);
+    free(row->crate);
+    free(row->version);
+    free(row->reason);
+    free(row->cksum);
+    free(row);
+}
+
+static void bump(struct fake *f, const char *what)
+{
+    int64_t *value = cg_map_get(f->generations, what), *fresh = cg_calloc(1, sizeof(*fresh));
+
+    *fresh = (value ? *value : 0) + 1;
+    cg_map_put(f->generations, what, fresh);
+}
+
+static struct mirror_row *put_mirror(struct mirror_row **list, const char *ns, const char *crate, const char *version)
+{
+    struct mirror_row *fresh = cg_calloc(1, sizeof(*fresh));
+
+    drop_mirror(mirror_at(list, ns, crate, version));
+    *fresh = (struct mirror_row){
+        .ns = cg_strdup(ns), .crate = cg_strdup(crate), .version = cg_strdup(version), .next = *list};
+    *list = fresh;
+    return fresh;
+}
+
+static enum cg_err fake_quarantine_put(struct cg_metadata *md, const char *ns, const struct cg_quarantine_row *row,
+                                       struct cg_error *err)
+{
+    struct fake *f = fake_of(md);
+    enum cg_err rc = enter(f, "quarantine_put", err);
+
+    if (rc == CG_OK) {
+        struct mirror_row *fresh = put_mirror(&f->quarantine, ns, row->crate, row->version);
+
+        fresh->reason = cg_strdup(row->reason);
+        fresh->cksum = cg_strdup(row->cksum);
+        fresh->at = row->since;
+        bump(f, "quarantine");
+    }
+    return leave(f, rc);
+}
+
+static enum cg_err fake_quarantine_remove(struct cg_metadata *md, const char *ns, const char *crate,
+                                          const char *version, struct cg_error *err)
+{
+    struct fake *f = fake_of(md);
+    enum cg_err rc = enter(f, "quarantine_remove", err);
+
+    if (rc == CG_OK) {
+        drop_mirror(mirror_at(&f->quarantine, ns, crate, version));
+        bump(f, "quarantine");
+    }
+    return leave(f, rc);
+}
+
+static enum cg_err fake_quarantine_each(struct cg_metadata *md, const char *ns, cg_quarantine_visit visit, void *cls,
+                                        struct cg_error *err)
+{
+    struct fake *f = fake_of(md);
+    enum cg_err rc = enter(f, "quarantine_each", err);
+
+    for (struct mirror_row *row = f->quarantine; rc == CG_OK && row; row = row->next)
+        if (strcmp(row->ns, ns) == 0)
+            rc = visit(cls, &(struct cg_quarantine_row){.crate = row->crate,
+                                                        .version = row->version,
+                                                        .reason = row->reason,
+                                                        .cksum = row->cksum,
+                                                        .since = row->at});
+    return leave(f, rc);
+}
+
+static enum cg_err fake_yank_note_put(struct cg_metadata *md, const char *ns, const struct cg_yank_note *note,
+                                      struct cg_error *err)
+{
+    struct fake *f = fake_of(md);
+    enum cg_err rc = enter(f, "yank_note_put", err);
+
+    if (rc == CG_OK) {
+        struct mirror_row *fresh = put_mirror(&f->notes, ns, note->crate, note->version);
+
+        fresh->yanked = note->yanked;
+        fresh->at = note->noted_at;
+    }
+    return leave(f, rc);
+}
+
+static enum cg_err fake_yank_note_each(struct cg_metadata *md, const char *ns, cg_yank_note_visit visit, void *cls,
+                                       struct cg_error *err)
+{
+    struct fake *f = fake_of(md);
+    enum cg_err rc = enter(f, "yank_note_each", err);
+
+    for (struct mirror_row *row = f->notes; rc == CG_OK && row; row = row->next)
+        if (strcmp(row->ns, ns) == 0)
+            rc = visit(cls, &(struct cg_yank_note){.crate = row->crate,
+                                                   .version = row->version,
+                                                   .yanked = row->yanked,
+                                                   .noted_at = row->at});
     return leave(f, rc);
 }
 
@@ -698,6 +827,10 @@ static void fake_free(struct cg_metadata *md)
         drop_token(&f->tokens);
     while (f->subjects)
         drop_subject(&f->subjects);
+    while (f->quarantine)
+        drop_mirror(&f->quarantine);
+    while (f->notes)
+        drop_mirror(&f->notes);
     while (f->owners)
         drop_owner(&f->owners);
     while (f->crates)
@@ -721,6 +854,11 @@ static const struct cg_metadata_ops OPS = {
     .owner_add = fake_owner_add,
     .owner_remove = fake_owner_remove,
     .owner_each = fake_owner_each,
+    .quarantine_put = fake_quarantine_put,
+    .quarantine_remove = fake_quarantine_remove,
+    .quarantine_each = fake_quarantine_each,
+    .yank_note_put = fake_yank_note_put,
+    .yank_note_each = fake_yank_note_each,
     .downloads_add = fake_downloads_add,
     .crate_put = fake_crate_put,
     .version_put = fake_version_put,

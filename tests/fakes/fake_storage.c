@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/digest.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "crategate/clock.h"
@@ -21,6 +22,8 @@ struct file {
     char *bytes;
     size_t len;
     int64_t mtime;
+    char publisher[64];
+    int yanked; /* as in storage.h */
 };
 
 struct cg_crate_upload {
@@ -35,7 +38,8 @@ struct fake {
     char *config;
     unsigned ops, fail_at, uploads;
     const char *broken, *hooked;
-    bool torn;
+    bool torn, no_cksums;
+    unsigned scan_ends_at; /* 0: it does not */
     void (*hook)(void *cls);
     void *hook_cls;
     pthread_mutex_t lock; /* the one of storage.h */
@@ -97,6 +101,7 @@ static void put_file(struct cg_map *map, const char *name, const char *version, 
     memcpy(file->bytes, bytes, len);
     file->len = len;
     file->mtime = cg_clock_wall_s();
+    file->yanked = -1;
     snprintf(key, sizeof(key), "%s%s%s", name, *version ? " " : "", version);
     cg_map_put(map, key, file);
 }
@@ -361,25 +366,62 @@ static void fake_free(struct cg_storage *st)
     free(f);
 }
 
-static const struct cg_storage_ops fake_ops = {
-    .name = "fake",
-    .index_read = index_read,
-    .index_write = index_write,
-    .index_remove = index_remove,
-    .index_each = index_each,
-    .config_write = config_write,
-    .crate_begin = crate_begin,
-    .crate_write = crate_write,
-    .crate_commit = crate_commit,
-    .crate_abort = crate_abort,
-    .crate_open = crate_open,
-    .crate_remove = crate_remove,
-    .crate_each = crate_each,
-    .lock = lock,
-    .unlock = unlock,
-    .ping = ping,
-    .free = fake_free,
-};
+/* Other writers */
+
+static enum cg_err show(struct fake *f, const struct file *file, cg_seen_visit visit, void *cls)
+{
+    unsigned char digest[CG_SHA256_SIZE];
+    char hex[CG_SHA256_HEX_SIZE] = "";
+
+    cg_sha256(file->bytes, file->len, digest);
+    if (!f->no_cksums)
+        cg_hex(digest, sizeof(digest), hex);
+    return visit(cls, &(struct cg_crate_seen){.name = file->name,
+                                              .version = file->version,
+                                              .cksum = hex,
+                                              .size = file->len,
+                                              .modified = file->mtime,
+                                              .publisher = file->publisher,
+                                              .yanked = file->yanked});
+}
+
+static enum cg_err crate_scan(struct cg_storage *st, cg_seen_visit visit, void *cls, struct cg_error *err)
+{
+    struct fake *f = fake(st);
+    struct walk w = {0};
+    enum cg_err rc = copy_files(f, f->crates, "crate_scan", &w, err);
+
+    for (size_t i = 0; rc == CG_OK && i < w.count; i++)
+        rc = f->scan_ends_at && i + 1 == f->scan_ends_at ? unavailable(err, "crate_scan")
+                                                         : show(f, &w.files[i], visit, cls);
+    free(w.files);
+    return rc;
+}
+
+static enum cg_err crate_mark(struct cg_storage *st, const char *name, const char *version, bool yanked,
+                              struct cg_error *err)
+{
+    struct fake *f = fake(st);
+    struct file *file;
+    enum cg_err rc = enter(f, "crate_mark", err);
+
+    if (rc != CG_OK)
+        return rc;
+    file = get_crate(f, name, version);
+    if (!file)
+        return leave(f, absent(err, name));
+    file->yanked = yanked;
+    return leave(f, CG_OK);
+}
+
+#define OPS                                                                                                            \
+    .name = "fake", .index_read = index_read, .index_write = index_write, .index_remove = index_remove,                \
+    .index_each = index_each, .config_write = config_write, .crate_begin = crate_begin, .crate_write = crate_write,    \
+    .crate_commit = crate_commit, .crate_abort = crate_abort, .crate_open = crate_open, .crate_remove = crate_remove,  \
+    .crate_each = crate_each, .lock = lock, .unlock = unlock, .ping = ping, .free = fake_free
+
+static const struct cg_storage_ops fake_ops = {OPS};
+static const struct cg_storage_ops shared_ops = {OPS, .crate_scan = crate_scan, .crate_mark = crate_mark};
 
 struct cg_storage *cg_fake_storage_new(void)
 {
@@ -447,4 +489,67 @@ void cg_fake_storage_damage(struct cg_storage *st, const char *name, const char 
 const char *cg_fake_storage_config(struct cg_storage *st)
 {
     return fake(st)->config ? fake(st)->config : "";
+}
+
+void cg_fake_storage_share(struct cg_storage *st)
+{
+    st->ops = &shared_ops;
+}
+
+void cg_fake_storage_put(struct cg_storage *st, const struct cg_crate_seen *seen, const void *bytes, size_t len)
+{
+    struct fake *f = fake(st);
+    struct file *file;
+
+    pthread_mutex_lock(&f->guard);
+    put_file(f->crates, seen->name, seen->version, bytes, len);
+    file = get_crate(f, seen->name, seen->version);
+    snprintf(file->publisher, sizeof(file->publisher), "%s", seen->publisher ? seen->publisher : "");
+    file->mtime = seen->modified;
+    file->yanked = seen->yanked;
+    pthread_mutex_unlock(&f->guard);
+}
+
+void cg_fake_storage_take(struct cg_storage *st, const char *name, const char *version)
+{
+    char key[600];
+
+    snprintf(key, sizeof(key), "%s %s", name, version);
+    pthread_mutex_lock(&fake(st)->guard);
+    CG_ASSERT(cg_map_remove(fake(st)->crates, key));
+    pthread_mutex_unlock(&fake(st)->guard);
+}
+
+void cg_fake_storage_set_yanked(struct cg_storage *st, const char *name, const char *version, int yanked)
+{
+    struct file *file;
+
+    pthread_mutex_lock(&fake(st)->guard);
+    file = get_crate(fake(st), name, version);
+    CG_ASSERT(file);
+    file->yanked = yanked;
+    pthread_mutex_unlock(&fake(st)->guard);
+}
+
+int cg_fake_storage_yanked(struct cg_storage *st, const char *name, const char *version)
+{
+    const struct file *file;
+    int yanked;
+
+    pthread_mutex_lock(&fake(st)->guard);
+    file = get_crate(fake(st), name, version);
+    CG_ASSERT(file);
+    yanked = file->yanked;
+    pthread_mutex_unlock(&fake(st)->guard);
+    return yanked;
+}
+
+void cg_fake_storage_cut_scan(struct cg_storage *st, unsigned n)
+{
+    fake(st)->scan_ends_at = n;
+}
+
+void cg_fake_storage_hide_cksums(struct cg_storage *st, bool hide)
+{
+    fake(st)->no_cksums = hide;
 }

@@ -33,4 +33,18 @@ void cg_fake_storage_damage(struct cg_storage *st, const char *name, const char 
 /* The config.json last written, "" when none was; borrowed until the next. */
 const char *cg_fake_storage_config(struct cg_storage *st);
 
+/* From now on it has other writers (crate_scan, crate_mark), which are played by what follows. */
+void cg_fake_storage_share(struct cg_storage *st);
+/* Somebody puts a file there, in place of the one that may be there; cksum and size are not looked at. */
+void cg_fake_storage_put(struct cg_storage *st, const struct cg_crate_seen *seen, const void *bytes, size_t len);
+/* Somebody removes one. */
+void cg_fake_storage_take(struct cg_storage *st, const char *name, const char *version);
+/* Somebody notes a yank; -1: takes the note away. */
+void cg_fake_storage_set_yanked(struct cg_storage *st, const char *name, const char *version, int yanked);
+int cg_fake_storage_yanked(struct cg_storage *st, const char *name, const char *version);
+/* The listing fails instead of its Nth file; 0: it does not. */
+void cg_fake_storage_cut_scan(struct cg_storage *st, unsigned n);
+/* The listing tells no checksums. */
+void cg_fake_storage_hide_cksums(struct cg_storage *st, bool hide);
+
 #endif

@@ -16,13 +16,13 @@ def plain(*words):
 def test_usage_names_every_command(env):
     usage = plain("-h")
     assert usage.returncode == 0
-    for word in ("check", "ldap USER", "explain USER", "token", "namespace", "verify"):
+    for word in ("check", "ldap USER", "explain USER", "token", "namespace", "import", "verify"):
         assert word in usage.stdout, word
     assert "crategatectl" in plain("-V").stdout
     for words in ((), ("--nonsense",), ("nonsense",), ("-c", env.gw.conf, "explain", "alice")):
         run = plain(*words)
         assert run.returncode == 2 and "explain" in run.stderr, (words, run)
-    run = plain("import", "x", "y")
+    run = plain("backup", "x")
     assert run.returncode == 2 and "this version has no" in run.stderr
 
 

@@ -80,6 +80,18 @@ enum cg_err cg_sqlite_owner_remove(struct cg_metadata *md, const char *ns, const
 enum cg_err cg_sqlite_owner_each(struct cg_metadata *md, const char *ns, const char *crate, cg_owner_visit visit,
                                  void *cls, struct cg_error *err) CG_CHECK;
 
+/* sqlite_mirror.c */
+enum cg_err cg_sqlite_quarantine_put(struct cg_metadata *md, const char *ns, const struct cg_quarantine_row *row,
+                                     struct cg_error *err) CG_CHECK;
+enum cg_err cg_sqlite_quarantine_remove(struct cg_metadata *md, const char *ns, const char *crate, const char *version,
+                                        struct cg_error *err) CG_CHECK;
+enum cg_err cg_sqlite_quarantine_each(struct cg_metadata *md, const char *ns, cg_quarantine_visit visit, void *cls,
+                                      struct cg_error *err) CG_CHECK;
+enum cg_err cg_sqlite_yank_note_put(struct cg_metadata *md, const char *ns, const struct cg_yank_note *note,
+                                    struct cg_error *err) CG_CHECK;
+enum cg_err cg_sqlite_yank_note_each(struct cg_metadata *md, const char *ns, cg_yank_note_visit visit, void *cls,
+                                     struct cg_error *err) CG_CHECK;
+
 /* sqlite_crates.c */
 enum cg_err cg_sqlite_downloads_add(struct cg_metadata *md, const struct cg_download_count *counts, size_t count,
                                     struct cg_error *err) CG_CHECK;

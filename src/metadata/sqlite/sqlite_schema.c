@@ -57,7 +57,15 @@ static const char migration_2[] =
     " id TEXT PRIMARY KEY, verdict INTEGER NOT NULL, asked_at INTEGER NOT NULL, gone_since INTEGER NOT NULL,"
     " suspended_at INTEGER NOT NULL, identity TEXT NOT NULL, mac BLOB NOT NULL CHECK (length(mac) = 32));";
 
-static const char *const migrations[] = {migration_1, migration_2};
+static const char migration_3[] =
+    "CREATE TABLE quarantine ("
+    " ns TEXT NOT NULL, crate TEXT NOT NULL, version TEXT NOT NULL, reason TEXT NOT NULL, cksum TEXT NOT NULL,"
+    " since INTEGER NOT NULL, PRIMARY KEY (ns, crate, version)) WITHOUT ROWID;"
+    "CREATE TABLE yank_note ("
+    " ns TEXT NOT NULL, crate TEXT NOT NULL, version TEXT NOT NULL, yanked INTEGER NOT NULL,"
+    " noted_at INTEGER NOT NULL, PRIMARY KEY (ns, crate, version)) WITHOUT ROWID;";
+
+static const char *const migrations[] = {migration_1, migration_2, migration_3};
 
 #define MIGRATION_COUNT ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))
 

@@ -61,6 +61,18 @@
       "SELECT id, kind, login, subject FROM owner WHERE ns = ?1 AND crate = ?2 AND active ORDER BY id")                \
     X(OWNER_EACH_OF_SPACE,                                                                                             \
       "SELECT min(id), kind, login, subject FROM owner WHERE ns = ?1 AND active GROUP BY kind, subject")               \
+    X(QUARANTINE_PUT,                                                                                                  \
+      "INSERT INTO quarantine (ns, crate, version, reason, cksum, since) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"              \
+      " ON CONFLICT (ns, crate, version) DO UPDATE SET reason = excluded.reason, cksum = excluded.cksum,"              \
+      " since = excluded.since")                                                                                       \
+    X(QUARANTINE_REMOVE, "DELETE FROM quarantine WHERE ns = ?1 AND crate = ?2 AND version = ?3")                       \
+    X(QUARANTINE_EACH,                                                                                                 \
+      "SELECT crate, version, reason, cksum, since FROM quarantine WHERE ns = ?1 ORDER BY crate, version")             \
+    X(YANK_NOTE_PUT,                                                                                                   \
+      "INSERT INTO yank_note (ns, crate, version, yanked, noted_at) VALUES (?1, ?2, ?3, ?4, ?5)"                       \
+      " ON CONFLICT (ns, crate, version) DO UPDATE SET yanked = excluded.yanked, noted_at = excluded.noted_at")        \
+    X(YANK_NOTE_EACH,                                                                                                  \
+      "SELECT crate, version, yanked, noted_at FROM yank_note WHERE ns = ?1 ORDER BY crate, version")                  \
     X(DOWNLOADS_ADD,                                                                                                   \
       "INSERT INTO download (ns, crate, version, count) VALUES (?1, ?2, ?3, ?4)"                                       \
       " ON CONFLICT (ns, crate, version) DO UPDATE SET count = count + excluded.count")                                \

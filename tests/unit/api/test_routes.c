@@ -37,7 +37,8 @@ static void every_change_is_recorded_and_runs_on_a_worker(void **state)
 {
     (void)state;
     for (size_t i = 0; i < count; i++) {
-        bool changes = (table[i].methods & (CG_PUT | CG_DELETE | CG_POST)) != 0;
+        bool hook = strcmp(table[i].pattern, "/api/v1/hooks/artifactory") == 0; /* it only says: look */
+        bool changes = !hook && (table[i].methods & (CG_PUT | CG_DELETE | CG_POST)) != 0;
 
         assert_true(changes == (table[i].event != CG_AUDIT_NONE));
         if (changes) {

@@ -156,7 +156,7 @@ static void database_is_durable_and_ours(void **state)
     struct cg_sqlite_conn *w = cg_sqlite(f->md)->writer;
     sqlite3_stmt *stmt = NULL;
 
-    assert_int_equal(ask(f, "PRAGMA user_version"), 2);
+    assert_int_equal(ask(f, "PRAGMA user_version"), 3);
     assert_int_equal(ask(f, "PRAGMA application_id"), 0x43475445);
     assert_int_equal(ask(f, "SELECT count(*) FROM pragma_journal_mode WHERE journal_mode = 'wal'"), 1);
     assert_int_equal(sqlite3_prepare_v2(w->db,
@@ -179,9 +179,9 @@ static void older_schema_is_brought_up_to_date_and_keeps_its_tokens(void **state
 
     assert_int_equal(insert(f->md, 1, &id, NULL), CG_OK);
     cg_metadata_free(&f->md);
-    sql(f, "DROP TABLE subject; ALTER TABLE token DROP COLUMN owner_group; PRAGMA user_version = 1");
+    sql(f, "DROP TABLE quarantine; DROP TABLE yank_note; DROP TABLE subject; ALTER TABLE token DROP COLUMN owner_group; PRAGMA user_version = 1");
     assert_int_equal(reopen(f), CG_OK);
-    assert_int_equal(ask(f, "PRAGMA user_version"), 2);
+    assert_int_equal(ask(f, "PRAGMA user_version"), 3);
     assert_int_equal(ask(f, "SELECT count(*) FROM token WHERE owner_group IS NULL"), 1);
     assert_int_equal(ask(f, "SELECT count(*) FROM subject"), 0);
     assert_int_equal(f->md->ops->token_each(f->md, count_token, &count, NULL), CG_OK);

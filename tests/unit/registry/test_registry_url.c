@@ -169,6 +169,51 @@ static void what_is_no_index_url_is_invalid(void **state)
     assert_refused(text, CG_ERR_INVALID);
 }
 
+static void repository_of_artifactory_that_a_namespace_fronts_is_that_namespace(void **state)
+{
+    static char art_name[] = "corp", art_url[] = "https://art.corp.example/artifactory", local[] = "cargo-vault-local",
+                shared[] = "Cargo_shared.local", vault[] = "vault", twin[] = "twin";
+    static struct cg_conf_artifactory instances[] = {{.name = art_name, .url = art_url}};
+    static struct cg_conf_namespace spaces[] = {
+        {.name = ns_pay, .storage = CG_STORAGE_ARTIFACTORY, .artifactory = art_name, .repository = shared},
+        {.name = vault, .storage = CG_STORAGE_ARTIFACTORY, .artifactory = art_name, .repository = local},
+        {.name = twin, .storage = CG_STORAGE_ARTIFACTORY, .artifactory = art_name, .repository = shared}};
+    const char *ours = "sparse+https://crates.corp.example/artifactory/api/cargo/vault/index/";
+    struct cg_conf before = conf;
+    char named[CG_NAMESPACE_MAX + 1];
+
+    (void)state;
+    conf.namespaces = spaces;
+    conf.namespace_count = 3;
+    conf.artifactories = instances;
+    conf.artifactory_count = 1;
+    assert_is("sparse+https://art.corp.example/artifactory/api/cargo/cargo-vault-local/index/", ours);
+    assert_is("sparse+http://ART.corp.example:80/api/cargo/cargo-vault-local/index", ours);
+    assert_is("https://art.corp.example/artifactory/git/cargo-vault-local.git", ours);
+    /* on the host name that the gateway has taken over */
+    assert_is("sparse+https://crates.corp.example/artifactory/api/cargo/cargo-vault-local/index/", ours);
+    /* two front it, and one of them asks */
+    assert_is("sparse+https://art.corp.example/artifactory/api/cargo/Cargo_shared.local/index/", NULL);
+    assert_false(cg_registry_url_own(
+        &conf, "vault", "sparse+https://art.corp.example/artifactory/api/cargo/Cargo_shared.local/index/", named));
+    assert_refused("sparse+https://art.corp.example/artifactory/api/cargo/other-local/index/", CG_ERR_DENIED);
+    assert_refused("sparse+https://else.corp.example/artifactory/api/cargo/cargo-vault-local/index/", CG_ERR_DENIED);
+    assert_refused("sparse+https://crates.corp.example/api/cargo/Not.Ours/index/", CG_ERR_DENIED);
+    /* for who may not know */
+    char *out = NULL;
+    struct cg_error err = {0};
+
+    assert_int_equal(cg_registry_url_resolve_literally(
+                         &conf, "payments", "sparse+https://art.corp.example/artifactory/api/cargo/cargo-vault-local/index/",
+                         &out, &err),
+                     CG_ERR_DENIED);
+    assert_null(strstr(err.detail, "namespace \"vault\""));
+    assert_true(cg_registry_url_own(
+        &conf, NULL, "sparse+https://crates.corp.example/artifactory/api/cargo/cargo-vault-local/index/", named));
+    assert_string_equal(named, "cargo-vault-local");
+    conf = before;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -180,6 +225,7 @@ int main(void)
         cmocka_unit_test(allowed_registries_are_taken_in_their_configured_spelling),
         cmocka_unit_test(unknown_namespace_allows_nothing_else),
         cmocka_unit_test(what_is_no_index_url_is_invalid),
+        cmocka_unit_test(repository_of_artifactory_that_a_namespace_fronts_is_that_namespace),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/* One crate by the way of a publish: the frame that cargo would send, made around the file; the checks and the store are
+ * the registry's. The caller is an administrator, who may do this in the namespace and read all others. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "crategated/wiring.h"
+#include "crategatectl/import.h"
+
+#define ANSWER_MAX (256u * 1024)
+#define HEAD_MAX 1024
+
+struct cg_import_publisher {
+    struct cg_ctl *ctl;
+    const char *ns;
+    struct cg_registry_session session;
+    struct cg_directory *dir;
+    struct cg_policy *policy;
+    struct cg_caller caller;
+    struct cg_audit *audit;
+};
+
+/* Who may: a service that has every grant this takes. */
+static void make_caller(struct cg_import_publisher *p)
+{
+    const struct cg_conf *conf = p->ctl->conf;
+    struct cg_token *token = cg_token_new();
+
+    token->kind = CG_TOKEN_SERVICE;
+    token->actions = CG_ACTION_ALL;
+    token->name = cg_strdup("import");
+    token->owner_id = cg_strdup("service:crategatectl");
+    token->owner_name = cg_strdup(p->ctl->actor);
+    token->grants = cg_calloc(conf->namespace_count + 1, sizeof(*token->grants));
+    for (size_t i = 0; i < conf->namespace_count; i++)
+        token->grants[i] = cg_asprintf("%s:%s", conf->namespaces[i].name,
+                                       strcmp(conf->namespaces[i].name, p->ns) == 0 ? "admin" : "read");
+    p->caller.token = token;
+    p->caller.who = cg_identity_new(CG_IDENTITY_SERVICE, "service:crategatectl", p->ctl->actor, NULL, NULL);
+    cg_identity_seal(p->caller.who);
+}
+
+enum cg_err cg_import_publisher_new(struct cg_ctl *ctl, const char *ns, struct cg_import_publisher **out,
+                                    struct cg_error *err)
+{
+    struct cg_import_publisher *p = cg_calloc(1, sizeof(*p));
+    enum cg_err rc;
+
+    p->ctl = ctl;
+    p->ns = ns;
+    make_caller(p);
+    rc = cg_registry_session_open(ctl, &p->session, err);
+    if (rc == CG_OK)
+        rc = cg_wire_directory(ctl->conf, &p->dir, err);
+    if (rc == CG_OK)
+        rc = cg_policy_new(ctl->conf, p->dir, &p->policy, err);
+    if (rc == CG_OK)
+        rc = cg_ctl_audit_begin(ctl, &p->audit, err);
+    if (rc == CG_OK)
+        *out = p;
+    else
+        cg_import_publisher_free(&p);
+    return rc;
+}
+
+void cg_import_publisher_free(struct cg_import_publisher **publisher)
+{
+    struct cg_import_publisher *p = *publisher;
+
+    if (!p)
+        return;
+    cg_audit_close(&p->audit);
+    cg_policy_unref(&p->policy);
+    cg_directory_free(&p->dir);
+    cg_registry_session_close(&p->session);
+    cg_identity_unref(&p->caller.who);
+    cg_token_unref(&p->caller.token);
+    free(p);
+    *publisher = NULL;
+}
+
+/* The frame */
+
+struct frame {
+    const char *label;
+    struct cg_buf head; /* all that comes before the crate */
+    int fd;
+};
+
+static void add_length(struct cg_buf *out, size_t len)
+{
+    unsigned char bytes[4] = {(unsigned char)len, (unsigned char)(len >> 8), (unsigned char)(len >> 16),
+                              (unsigned char)(len >> 24)};
+
+    cg_buf_add(out, bytes, sizeof(bytes));
+}
+
+static void make_head(struct frame *f, const struct cg_import_item *item, size_t crate_size)
+{
+    struct cg_buf json;
+
+    cg_buf_init(&json, HEAD_MAX);
+    cg_buf_addstr(&json, "{\"name\":");
+    cg_json_quote(&json, item->name);
+    cg_buf_addstr(&json, ",\"vers\":");
+    cg_json_quote(&json, item->version);
+    cg_buf_addstr(&json, "}");
+    cg_buf_init(&f->head, HEAD_MAX + 8);
+    add_length(&f->head, json.len);
+    cg_buf_add(&f->head, cg_buf_str(&json), json.len);
+    add_length(&f->head, crate_size);
+    cg_buf_free(&json);
+}
+
+static enum cg_err read_frame(void *cls, uint64_t offset, void *bytes, size_t len, size_t *got_out, struct cg_error *err)
+{
+    const struct frame *f = cls;
+    ssize_t n;
+
+    if (offset < f->head.len) {
+        size_t left = f->head.len - (size_t)offset;
+
+        *got_out = left < len ? left : len;
+        memcpy(bytes, f->head.data + offset, *got_out);
+        return CG_OK;
+    }
+    do
+        n = pread(f->fd, bytes, len, (off_t)(offset - f->head.len));
+    while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return cg_error_set(err, CG_ERR_INVALID, "%s cannot be read: %m", f->label);
+    *got_out = (size_t)n;
+    return CG_OK;
+}
+
+/* Publishing */
+
+static void record(struct cg_import_publisher *p, const struct cg_import_source *source, const struct cg_change *change,
+                   bool yanked)
+{
+    struct cg_audit_record audit = {.event = CG_AUDIT_IMPORT,
+                                    .actor = p->ctl->actor,
+                                    .namespace_name = p->ns,
+                                    .crate = change->crate,
+                                    .version = change->version,
+                                    .target = source->text,
+                                    .detail = yanked ? "it is yanked there, so here" : NULL};
+    struct cg_error err = {0};
+
+    if (p->audit && cg_audit_write(p->audit, &audit, &err) != CG_OK)
+        cg_ctl_fail(&err, "the record in the audit trail");
+}
+
+static enum cg_err yank(struct cg_import_publisher *p, struct cg_change *change, struct cg_error *err)
+{
+    struct cg_buf answer;
+    enum cg_err rc;
+
+    cg_buf_init(&answer, ANSWER_MAX);
+    rc = cg_registry_yank(p->session.reg, change, change->crate, change->version, true, &answer, err);
+    cg_buf_free(&answer);
+    return rc;
+}
+
+static enum cg_err publish_frame(struct cg_import_publisher *p, struct frame *f, uint64_t size, struct cg_change *change,
+                                 struct cg_error *err)
+{
+    struct cg_source body = {.size = f->head.len + size, .read = read_frame, .cls = f};
+    struct cg_buf answer;
+    enum cg_err rc;
+
+    cg_buf_init(&answer, ANSWER_MAX);
+    rc = cg_registry_publish(p->session.reg, change, &body, &answer, err);
+    cg_buf_free(&answer);
+    return rc;
+}
+
+/* A daemon that runs beside it is told of each. */
+static enum cg_err publish_open(struct cg_import_publisher *p, struct cg_import_source *source,
+                                const struct cg_import_item *item, struct frame *f, uint64_t size,
+                                bool *same_out, struct cg_error *err)
+{
+    struct cg_change change = {.policy = p->policy, .caller = &p->caller, .ns = p->ns};
+    struct cg_metadata *md = p->session.md;
+    enum cg_err rc = publish_frame(p, f, size, &change, err);
+    bool same = change.unchanged;
+
+    if (rc != CG_OK)
+        return rc;
+    if (!same)
+        record(p, source, &change, item->yanked);
+    if (!same && item->yanked)
+        rc = yank(p, &change, err);
+    if (!same && rc == CG_OK)
+        rc = md->ops->generation_bump(md, "index", err);
+    if (rc == CG_OK)
+        *same_out = same;
+    return rc;
+}
+
+enum cg_err cg_import_publish(struct cg_import_publisher *p, struct cg_import_source *source,
+                              const struct cg_import_item *item, bool *same_out, struct cg_error *err)
+{
+    struct frame f = {.label = item->label, .fd = -1};
+    uint64_t size = 0;
+    enum cg_err rc;
+
+    if (!item->name)
+        return cg_error_set(err, CG_ERR_INVALID, "the file is not called NAME-VERSION.crate");
+    rc = source->open(source, item, &f.fd, &size, err);
+    if (rc != CG_OK)
+        return rc;
+    if (size > p->ctl->conf->max_crate_size)
+        rc = cg_error_set(err, CG_ERR_TOO_LARGE, "the file is larger than max_crate_size");
+    if (rc == CG_OK) {
+        make_head(&f, item, (size_t)size);
+        rc = publish_open(p, source, item, &f, size, same_out, err);
+    }
+    cg_buf_free(&f.head);
+    close(f.fd);
+    return rc;
+}
