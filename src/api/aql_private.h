@@ -10,7 +10,14 @@
 
 enum cg_aql_kind { CG_AQL_ALL_OF, CG_AQL_ANY_OF, CG_AQL_TEST };
 enum cg_aql_operator { CG_AQL_EQ, CG_AQL_NE, CG_AQL_MATCH, CG_AQL_NMATCH };
-enum cg_aql_subject { CG_AQL_ON_REPO, CG_AQL_ON_PATH, CG_AQL_ON_NAME, CG_AQL_ON_TYPE, CG_AQL_ON_SHA256, CG_AQL_ON_PROPERTY };
+enum cg_aql_subject {
+    CG_AQL_ON_REPO,
+    CG_AQL_ON_PATH,
+    CG_AQL_ON_NAME,
+    CG_AQL_ON_TYPE,
+    CG_AQL_ON_SHA256,
+    CG_AQL_ON_PROPERTY
+};
 
 struct cg_aql_node {
     enum cg_aql_kind kind;
@@ -24,7 +31,7 @@ struct cg_aql_node {
 struct cg_aql {
     struct cg_arena *arena;
     struct cg_aql_node *root;
-    bool on_type; /* some criterion is about the type */
+    bool on_type;   /* some criterion is about the type */
     unsigned shown; /* bits by enum cg_aql_field */
     struct {
         enum cg_aql_field field;

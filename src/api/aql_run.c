@@ -16,8 +16,8 @@ struct run {
     const struct cg_conf_namespace *ns;
     const char *alias; /* the key of its repository, where that means this namespace alone */
     struct cg_hits hits;
-    uint64_t skip;     /* so many more are left out, */
-    size_t most;       /* and so many are enough, when nothing has to be sorted */
+    uint64_t skip; /* so many more are left out, */
+    size_t most;   /* and so many are enough, when nothing has to be sorted */
     size_t found;
     bool sorts, enough, too_many;
     char last[CG_CRATE_NAME_MAX + 1]; /* the crate whose folder has been looked at */
@@ -150,8 +150,8 @@ static enum cg_err search_namespace(struct run *run, const struct cg_conf_namesp
     enum cg_err rc;
 
     run->ns = ns;
-    run->alias = ns->repository && cg_policy_namespace_meant(req->policy, ns->repository) == ns->name ? ns->repository
-                                                                                                      : NULL;
+    run->alias =
+        ns->repository && cg_policy_namespace_meant(req->policy, ns->repository) == ns->name ? ns->repository : NULL;
     run->last[0] = '\0';
     if (run->enough || !is_asked_about(run))
         return CG_OK;

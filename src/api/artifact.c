@@ -41,8 +41,7 @@ static enum cg_step with_headers(struct cg_request *req, enum cg_step step, cons
         return step;
     cg_response_header(req, "X-Checksum-Sha256", cg_arena_strndup(req->arena, etag + 1, strlen(etag) - 2));
     cg_response_header(req, "X-Artifactory-Filename", file);
-    cg_response_header(req, "Content-Disposition",
-                       cg_arena_printf(req->arena, "attachment; filename=\"%s\"", file));
+    cg_response_header(req, "Content-Disposition", cg_arena_printf(req->arena, "attachment; filename=\"%s\"", file));
     return step;
 }
 

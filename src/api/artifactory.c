@@ -94,8 +94,7 @@ void cg_piece_url(struct cg_buf *out, const char *key, const struct cg_request *
 
 enum cg_err cg_artifactory_may_read(struct cg_request *req, const char *ns)
 {
-    struct cg_question question = {
-        .caller = &req->authn.caller, .action = CG_ACTION_READ, .namespace_name = ns};
+    struct cg_question question = {.caller = &req->authn.caller, .action = CG_ACTION_READ, .namespace_name = ns};
     struct cg_decision decision;
     enum cg_err rc = cg_policy_decide(req->policy, &question, &decision);
 
@@ -107,9 +106,10 @@ enum cg_err cg_artifactory_all_known(struct cg_request *req)
 {
     if (cg_artifactory_may_read(req, "") != CG_ERR_UNAVAILABLE)
         return CG_OK;
-    return cg_error_set(&req->error, CG_ERR_UNAVAILABLE,
-                        "which repositories you may read depends on groups that the directory has not been able to look "
-                        "up yet; try again in a moment");
+    return cg_error_set(
+        &req->error, CG_ERR_UNAVAILABLE,
+        "which repositories you may read depends on groups that the directory has not been able to look "
+        "up yet; try again in a moment");
 }
 
 enum cg_step cg_artifactory_absent(struct cg_request *req)

@@ -202,7 +202,8 @@ enum cg_step cg_api_search_artifact(struct cg_request *req)
 
     if (name && *name)
         return search(req, "\"name\":{\"$match\":", name);
-    cg_error_set(&req->error, CG_ERR_INVALID, "the query must have a \"name\": that of a file, in which * stands for any text");
+    cg_error_set(&req->error, CG_ERR_INVALID,
+                 "the query must have a \"name\": that of a file, in which * stands for any text");
     return cg_respond_error(req, NULL);
 }
 

@@ -57,7 +57,8 @@ static void write_file(struct cg_request *req, const struct cg_artifact *a, stru
     cg_piece_url(out, "downloadUri", req, "", path);
     cg_piece_text(out, "mimeType", "application/octet-stream");
     cg_buf_addf(out, ",\"size\":\"%llu\"", (unsigned long long)a->size);
-    cg_buf_addf(out, ",\"checksums\":{\"sha256\":\"%s\"},\"originalChecksums\":{\"sha256\":\"%s\"}", a->cksum, a->cksum);
+    cg_buf_addf(out, ",\"checksums\":{\"sha256\":\"%s\"},\"originalChecksums\":{\"sha256\":\"%s\"}", a->cksum,
+                a->cksum);
     cg_piece_url(out, "uri", req, "/api/storage", path);
     cg_buf_addch(out, '}');
 }

@@ -116,8 +116,7 @@ static enum cg_step describe(struct cg_request *req, const char *ns)
     cg_piece_text(&body, "excludesPattern", "");
     cg_piece_text(&body, "repoLayoutRef", "cargo-default");
     write_repository_url(req, ns, &body);
-    cg_buf_addf(&body, ",\"cargoAnonymousAccess\":%s",
-                cg_policy_anonymous_reads(req->policy, ns) ? "true" : "false");
+    cg_buf_addf(&body, ",\"cargoAnonymousAccess\":%s", cg_policy_anonymous_reads(req->policy, ns) ? "true" : "false");
     cg_buf_addstr(&body, ",\"cargoInternalIndex\":true,\"blackedOut\":false,\"xrayIndex\":false,\"propertySets\":[],"
                          "\"archiveBrowsingEnabled\":false,\"downloadRedirect\":false,\"priorityResolution\":false}");
     return cg_respond_json(req, 200, &body);
@@ -132,10 +131,11 @@ enum cg_step cg_api_repository(struct cg_request *req)
         return describe(req, ns);
     /* Its message names what was asked for only. */
     if (may == CG_ERR_UNAVAILABLE || cg_artifactory_all_known(req) != CG_OK)
-        cg_error_set(&req->error, CG_ERR_UNAVAILABLE,
-                     "whether you may read repository \"%.80s\" depends on a group that the directory has not been able "
-                     "to look up yet; try again in a moment",
-                     req->params[0]);
+        cg_error_set(
+            &req->error, CG_ERR_UNAVAILABLE,
+            "whether you may read repository \"%.80s\" depends on a group that the directory has not been able "
+            "to look up yet; try again in a moment",
+            req->params[0]);
     else
         cg_error_set(&req->error, CG_ERR_ABSENT, "repository \"%.80s\" does not exist, or you may not read it",
                      req->params[0]);
@@ -152,11 +152,12 @@ enum cg_step cg_api_git(struct cg_request *req)
         ns[strlen(ns) - strlen(".git")] = '\0';
     if (!cg_namespace_valid(ns))
         ns = cg_arena_strdup(req->arena, "NAMESPACE");
-    return cg_respond_text(req, 404, "text/plain; charset=utf-8",
-                           cg_arena_printf(req->arena,
-                                           "There is no Git index here, only the sparse one. Write into .cargo/config.toml:\n"
-                                           "[registries.%s]\nindex = \"sparse+%s/api/cargo/%s/index/\"\n",
-                                           ns, cg_artifactory_base(req), ns));
+    return cg_respond_text(
+        req, 404, "text/plain; charset=utf-8",
+        cg_arena_printf(req->arena,
+                        "There is no Git index here, only the sparse one. Write into .cargo/config.toml:\n"
+                        "[registries.%s]\nindex = \"sparse+%s/api/cargo/%s/index/\"\n",
+                        ns, cg_artifactory_base(req), ns));
 }
 
 /* The index is written with each publish, so there is never one to be made; what derives from it can be looked at. */
@@ -172,9 +173,10 @@ enum cg_step cg_api_reindex(struct cg_request *req)
         rc = cg_registry_recheck(req->gw->registry, req->ns, &count, &req->error);
     if (rc != CG_OK)
         return cg_respond_error(req, NULL);
-    return cg_respond_text(req, 200, "text/plain; charset=utf-8",
-                           cg_arena_printf(req->arena,
-                                           "The index of %s is written with every publish and is complete. Whether search "
-                                           "and version details fit it is being looked at now, for %zu crates.\n",
-                                           req->ns, count));
+    return cg_respond_text(
+        req, 200, "text/plain; charset=utf-8",
+        cg_arena_printf(req->arena,
+                        "The index of %s is written with every publish and is complete. Whether search "
+                        "and version details fit it is being looked at now, for %zu crates.\n",
+                        req->ns, count));
 }

@@ -193,7 +193,8 @@ static void sort_offset_and_limit_are_read(void **state)
     enum cg_aql_field field;
     bool descending;
     uint64_t limit = 0;
-    struct cg_aql *aql = parse("items.find({\"repo\":\"a\"})\n .sort( {\"$desc\" : [\"size\", \"name\"]} ).offset(20).limit(10) ;");
+    struct cg_aql *aql =
+        parse("items.find({\"repo\":\"a\"})\n .sort( {\"$desc\" : [\"size\", \"name\"]} ).offset(20).limit(10) ;");
 
     (void)state;
     assert_true(cg_aql_sort(aql, 1, &field, &descending));
@@ -299,7 +300,8 @@ static void a_pattern_of_many_stars_takes_no_time(void **state)
     memset(name, 'a', 200);
     name[200] = '\0';
     item.name = name;
-    assert_int_equal(ask("{\"name\":{\"$match\":\"*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*b\"}}", &item), CG_AQL_NO);
+    assert_int_equal(ask("{\"name\":{\"$match\":\"*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*b\"}}", &item),
+                     CG_AQL_NO);
 }
 
 int main(void)
