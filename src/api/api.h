@@ -21,7 +21,27 @@ enum cg_step cg_api_index_fast(struct cg_request *req);
 enum cg_step cg_api_index_slow(struct cg_request *req);
 /* download.c */
 enum cg_step cg_api_download(struct cg_request *req);
+/* artifact.c */
 enum cg_step cg_api_artifact(struct cg_request *req);
+enum cg_step cg_api_artifact_elsewhere(struct cg_request *req);
+enum cg_step cg_api_deploy(struct cg_request *req);
+/* artifactory_system.c */
+enum cg_step cg_api_ping(struct cg_request *req);
+enum cg_step cg_api_readiness(struct cg_request *req);
+enum cg_step cg_api_version_compatible(struct cg_request *req);
+enum cg_step cg_api_usage(struct cg_request *req);
+enum cg_step cg_api_uploads_config(struct cg_request *req);
+enum cg_step cg_api_repositories(struct cg_request *req);
+enum cg_step cg_api_repository(struct cg_request *req);
+enum cg_step cg_api_git(struct cg_request *req);
+enum cg_step cg_api_reindex(struct cg_request *req);
+/* artifactory_storage.c */
+enum cg_step cg_api_storage(struct cg_request *req);
+enum cg_step cg_api_storage_change(struct cg_request *req);
+/* artifactory_search.c */
+enum cg_step cg_api_aql(struct cg_request *req);
+enum cg_step cg_api_search_artifact(struct cg_request *req);
+enum cg_step cg_api_search_checksum(struct cg_request *req);
 /* publish.c */
 enum cg_step cg_api_publish(struct cg_request *req);
 enum cg_step cg_api_yank(struct cg_request *req);

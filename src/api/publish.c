@@ -10,8 +10,7 @@ void cg_api_change_begin(struct cg_request *req, struct cg_change *change)
     *change = (struct cg_change){.policy = req->policy, .caller = &req->authn.caller, .ns = req->ns};
 }
 
-enum cg_step cg_api_change_end(struct cg_request *req, const struct cg_change *change, enum cg_err rc,
-                               struct cg_buf *body, const struct cg_error *err)
+void cg_api_change_note(struct cg_request *req, const struct cg_change *change)
 {
     if (change->crate[0])
         req->audit_crate = cg_arena_strdup(req->arena, change->crate);
@@ -20,6 +19,12 @@ enum cg_step cg_api_change_end(struct cg_request *req, const struct cg_change *c
     if (change->decision.rule[0])
         req->decision = change->decision;
     req->audit_skip = change->unchanged;
+}
+
+enum cg_step cg_api_change_end(struct cg_request *req, const struct cg_change *change, enum cg_err rc,
+                               struct cg_buf *body, const struct cg_error *err)
+{
+    cg_api_change_note(req, change);
     if (rc == CG_OK)
         return cg_respond_json(req, 200, body);
     cg_buf_free(body);

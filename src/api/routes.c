@@ -7,11 +7,14 @@
 
 /* A row without an action or a way to authenticate does not compile: READ, PUBLISH... name the enum's members, and
  * every macro parameter is used. */
-#define ROUTE(methods_, pattern_, action_, auth_, body_, event_, fast_, slow_, doc_)                                   \
+#define STYLED(style_, methods_, pattern_, action_, auth_, body_, event_, fast_, slow_, doc_)                          \
     {                                                                                                                  \
         .methods = (methods_), .pattern = (pattern_), .action = CG_ACTION_##action_, .auth = CG_AUTH_##auth_,          \
-        .body = CG_BODY_##body_, .event = CG_AUDIT_##event_, .fast = (fast_), .slow = (slow_), .doc = (doc_)           \
+        .style = CG_STYLE_##style_, .body = CG_BODY_##body_, .event = CG_AUDIT_##event_, .fast = (fast_),              \
+        .slow = (slow_), .doc = (doc_)                                                                                 \
     }
+#define ROUTE(...) STYLED(CARGO, __VA_ARGS__)
+#define JFROG(...) STYLED(ARTIFACTORY, __VA_ARGS__) /* what Artifactory's clients ask for, answered in its shapes */
 
 static const struct cg_route routes[] = {
     /* clang-format off */
@@ -23,8 +26,11 @@ static const struct cg_route routes[] = {
     ROUTE(CG_GET, "/api/cargo/{ns}/v1/crates/{crate}/{version}/download", READ, TOKEN, NONE, NONE, NULL, cg_api_download,
           "The `.crate`"),
     ROUTE(CG_GET, API "/{crate}/{version}/download", READ, TOKEN, NONE, NONE, NULL, cg_api_download, "The `.crate`"),
-    ROUTE(CG_GET, "/{ns}/crates/{crate}/{file}", READ, TOKEN, NONE, NONE, NULL, cg_api_artifact,
+    JFROG(CG_GET, "/{ns}/crates/{crate}/{file}", READ, TOKEN, NONE, NONE, NULL, cg_api_artifact,
           "The `.crate` under Artifactory's artifact path; `.sha256` behind it gives its checksum"),
+    ROUTE(CG_GET, "/api/cargo/{ns}/index", READ, TOKEN, NONE, NONE, cg_api_config, NULL,
+          "The registry's configuration, for who leaves out the rest of its address"),
+    ROUTE(CG_GET, "/api/cargo/{ns}/index/", READ, TOKEN, NONE, NONE, cg_api_config, NULL, "The same"),
 
     ROUTE(CG_PUT, API "/new", PUBLISH, TOKEN, SPOOL, PUBLISH, NULL, cg_api_publish, "Publishes a version"),
     ROUTE(CG_DELETE, API "/{crate}/{version}/yank", YANK, TOKEN, NONE, YANK, NULL, cg_api_yank, "Yanks a version"),
@@ -53,6 +59,41 @@ static const struct cg_route routes[] = {
           "Revokes one of the caller's tokens"),
     ROUTE(CG_DELETE, "/api/v1/tokens/current", NONE, TOKEN, NONE, TOKEN_REVOKE, NULL, cg_api_tokens_revoke_current,
           "Revokes the token of the request"),
+
+    JFROG(CG_PUT, "/{ns}/crates/{*path}[;properties]", PUBLISH, TOKEN, SPOOL, PUBLISH, NULL, cg_api_deploy,
+          "Publishes a bare `.crate`, put at `NAME/NAME-VERSION.crate`: Artifactory's deploy. `X-Checksum-*` are verified; "
+          "`X-Checksum-Deploy: true` asks whether the bytes are there already; other bytes than those there are 409"),
+    JFROG(CG_GET, "/{ns}/crates/{*path}", READ, TOKEN, NONE, NONE, NULL, cg_api_artifact_elsewhere,
+          "404: no crate is elsewhere"),
+    JFROG(CG_GET, "/api/system/ping", NONE, NONE, NONE, NONE, cg_api_ping, NULL, "`OK`"),
+    JFROG(CG_GET, "/api/system/version", NONE, NONE, NONE, NONE, cg_api_version_compatible, NULL,
+          "The version of Artifactory whose clients may take this for one"),
+    JFROG(CG_GET, "/api/v1/system/readiness", NONE, NONE, NONE, NONE, NULL, cg_api_readiness, "`OK` when `/readyz` is 200"),
+    JFROG(CG_GET, "/api/v1/system/liveness", NONE, NONE, NONE, NONE, cg_api_ping, NULL, "`OK`"),
+    JFROG(CG_POST, "/api/system/usage", NONE, NONE, MEMORY, NONE, cg_api_usage, NULL, "200; nothing is kept"),
+    JFROG(CG_GET, "/api/v1/uploads/config", NONE, NONE, NONE, NONE, cg_api_uploads_config, NULL,
+          "Uploads in parts are not taken"),
+    JFROG(CG_GET, "/api/repositories", NONE, TOKEN, NONE, NONE, NULL, cg_api_repositories,
+          "The namespaces that the caller may read, as repositories: `type`, `packageType`"),
+    JFROG(CG_GET, "/api/repositories/{key}", NONE, TOKEN, NONE, NONE, NULL, cg_api_repository,
+          "One of them; 404 for others, whether they exist or not"),
+    JFROG(CG_GET, "/api/storage/{ns}", READ, TOKEN, NONE, NONE, NULL, cg_api_storage,
+          "What is there: `list` (with `deep`, `depth`, `listFolders`, `mdTimestamps`, `includeRootPath`)"),
+    JFROG(CG_GET, "/api/storage/{ns}/", READ, TOKEN, NONE, NONE, NULL, cg_api_storage, "The same"),
+    JFROG(CG_GET, "/api/storage/{ns}/{*path}", READ, TOKEN, NONE, NONE, NULL, cg_api_storage,
+          "A file or folder: `list` as above, `properties`"),
+    JFROG(CG_PUT, "/api/storage/{ns}/{*path}", READ, TOKEN, NONE, NONE, NULL, cg_api_storage_change,
+          "403: properties follow from the crate"),
+    JFROG(CG_DELETE, "/api/storage/{ns}/{*path}", READ, TOKEN, NONE, NONE, NULL, cg_api_storage_change, "The same"),
+    JFROG(CG_POST, "/api/search/aql", NONE, TOKEN, MEMORY, NONE, NULL, cg_api_aql,
+          "Artifactory's query language, as far as `jf` uses it to search and download"),
+    JFROG(CG_GET, "/api/search/artifact", NONE, TOKEN, NONE, NONE, NULL, cg_api_search_artifact,
+          "Files by `name` (with `*`), in `repos`"),
+    JFROG(CG_GET, "/api/search/checksum", NONE, TOKEN, NONE, NONE, NULL, cg_api_search_checksum, "Files by `sha256`"),
+    ROUTE(CG_POST, "/api/cargo/{ns}/reindex", READ, TOKEN, NONE, REPAIR, NULL, cg_api_reindex,
+          "For the namespace's administrators: has everything that derives from the index compared with it"),
+    ROUTE(CG_GET, "/git/{repository}/{*path}", NONE, NONE, NONE, NONE, cg_api_git, NULL,
+          "404 that names the sparse index instead"),
 
     ROUTE(CG_GET, "/me", NONE, NONE, NONE, NONE, cg_api_me, NULL, "The page on which a person makes a token"),
     ROUTE(CG_POST, "/me", NONE, NONE, MEMORY, TOKEN_CREATE, NULL, cg_api_me_login, "The form of that page"),

@@ -405,6 +405,43 @@ enum cg_err cg_policy_decide(const struct cg_policy *policy, const struct cg_que
     return rc;
 }
 
+static enum cg_err may_administer(struct asking *a)
+{
+    const struct cg_rules *list = &a->space->lists[CG_ROLE_ADMIN];
+    const struct cg_token *token = a->q->caller->token;
+    const struct cg_rule *undecided = NULL;
+
+    if (token && (token->actions != CG_ACTION_ALL || token->crates)) {
+        set_rule(a->d, 0, "token scope: actions");
+        return refuse(a, CG_ERR_DENIED, "this token (\"%.100s\") is narrowed, and administration is not in what is left",
+                      token->name);
+    }
+    if (holds(a, CG_ROLE_ADMIN, &undecided))
+        return CG_OK;
+    if (undecided)
+        return undecidable(a, undecided);
+    set_rule(a->d, list->line, list->name);
+    return refuse(a, CG_ERR_DENIED, "this is for the administrators of namespace \"%s\", and %s is none",
+                  a->q->namespace_name, cg_identity_name(who_of(a)));
+}
+
+enum cg_err cg_policy_decide_admin(const struct cg_policy *policy, const struct cg_question *question,
+                                   struct cg_decision *decision)
+{
+    struct cg_question read = *question;
+    struct asking a = {.policy = policy, .q = question, .d = decision};
+    enum cg_err rc;
+
+    read.action = CG_ACTION_READ;
+    rc = cg_policy_decide(policy, &read, decision);
+    if (rc != CG_OK)
+        return rc;
+    a.space = cg_map_get(policy->by_name, question->namespace_name);
+    rc = may_administer(&a);
+    decision->verdict = rc;
+    return rc;
+}
+
 const char *cg_policy_reserved_by(const struct cg_policy *policy, const char *namespace_name, const char *crate)
 {
     char folded[CG_CRATE_NAME_MAX + 1];

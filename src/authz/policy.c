@@ -59,6 +59,16 @@ static void compile_list(struct cg_space *space, enum cg_role role, const struct
     }
 }
 
+/* A key that several namespaces front, of whichever instances, names none of them. */
+static void note_repository(struct cg_policy *policy, struct cg_space *space)
+{
+    const char *key = space->conf->repository;
+
+    if (space->conf->storage != CG_STORAGE_ARTIFACTORY || !key || !*key)
+        return;
+    cg_map_put(policy->by_repository, key, cg_map_get(policy->by_repository, key) ? &policy->shared : space);
+}
+
 static struct cg_policy *compile(struct cg_conf *conf)
 {
     struct cg_policy *policy = cg_calloc(1, sizeof(*policy));
@@ -69,6 +79,7 @@ static struct cg_policy *compile(struct cg_conf *conf)
     policy->count = conf->namespace_count;
     policy->spaces = cg_calloc(policy->count + 1, sizeof(*policy->spaces));
     policy->by_name = cg_map_new(NULL);
+    policy->by_repository = cg_map_new(NULL);
     for (size_t i = 0; i < policy->count; i++) {
         struct cg_space *space = &policy->spaces[i];
 
@@ -77,6 +88,7 @@ static struct cg_policy *compile(struct cg_conf *conf)
         compile_list(space, CG_ROLE_PUBLISH, &space->conf->publish);
         compile_list(space, CG_ROLE_ADMIN, &space->conf->admin);
         cg_map_put(policy->by_name, space->conf->name, space);
+        note_repository(policy, space);
     }
     return policy;
 }
@@ -352,6 +364,7 @@ void cg_policy_unref(struct cg_policy **policy)
         free_space(&p->spaces[i]);
     free(p->spaces);
     cg_map_free(&p->by_name);
+    cg_map_free(&p->by_repository);
     cg_conf_unref(&p->conf);
     free(p);
 }
@@ -359,6 +372,15 @@ void cg_policy_unref(struct cg_policy **policy)
 const struct cg_conf *cg_policy_conf(const struct cg_policy *policy)
 {
     return policy->conf;
+}
+
+const char *cg_policy_namespace_meant(const struct cg_policy *policy, const char *name)
+{
+    const struct cg_space *space = NULL;
+
+    if (!cg_map_get(policy->by_name, name))
+        space = cg_map_get(policy->by_repository, name);
+    return space && space != &policy->shared ? space->conf->name : name;
 }
 
 bool cg_policy_has_namespace(const struct cg_policy *policy, const char *namespace_name)

@@ -100,6 +100,14 @@ enum cg_err cg_policy_decide(const struct cg_policy *policy, const struct cg_que
 bool cg_policy_anonymous_reads(const struct cg_policy *policy, const char *namespace_name);
 /* Is there such a namespace? For internal use after a decision, never for an answer by itself. */
 bool cg_policy_has_namespace(const struct cg_policy *policy, const char *namespace_name);
+/* The namespace that a name in a request means: itself, or the one namespace that fronts the Artifactory repository of
+ * that key (a namespace of that name comes first). Borrowed from the policy, or `name`. No allocation. What it gives
+ * must be shown to nobody who may not read it. */
+const char *cg_policy_namespace_meant(const struct cg_policy *policy, const char *name);
+/* Is the caller an administrator of the namespace, with a token that is not narrowed? Verdicts as of cg_policy_decide;
+ * the question's action is not looked at. */
+enum cg_err cg_policy_decide_admin(const struct cg_policy *policy, const struct cg_question *question,
+                                   struct cg_decision *decision);
 /* Which other namespace reserves this crate name by a prefix? NULL when none does. Part of decide() for publishing. */
 const char *cg_policy_reserved_by(const struct cg_policy *policy, const char *namespace_name, const char *crate);
 /* The grants of the namespace that would give what the question asks for, to whomever they name; one line each. Nothing

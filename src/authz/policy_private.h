@@ -52,6 +52,8 @@ struct cg_policy {
     struct cg_space *spaces; /* in the configuration's order */
     size_t count;
     struct cg_map *by_name;
+    struct cg_map *by_repository; /* key of a repository in Artifactory -> the one space that fronts it, or &shared */
+    struct cg_space shared;       /* stands for "several" in there */
     bool incomplete;
     bool teams_unknown; /* cg_conf_teams_unknown() */
 };

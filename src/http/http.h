@@ -54,13 +54,23 @@ enum cg_route_auth {
     CG_AUTH_PASSWORD, /* Basic with the password is meant here (making tokens); tokens are authenticated too */
 };
 
+/* Whose shape errors have, and what else an answer's reader expects of it. */
+enum cg_route_style {
+    CG_STYLE_CARGO,      /* {"errors":[{"detail":"..."}]} */
+    CG_STYLE_ARTIFACTORY /* {"errors":[{"status":404,"message":"..."}]}, X-JFrog-Version; 401 offers Basic */
+};
+
+/* The Artifactory that its clients take us for: they switch features on by this number. None of a later version is
+ * needed for what is served here. */
+#define CG_JFROG_VERSION "7.161.20"
+
 #define CG_ROUTE_PARAMS 4
 
 /* The answer of a request. Strings are borrowed from the arena or static. */
 struct cg_header {
     const char *name, *value;
 };
-#define CG_RESPONSE_HEADERS 12
+#define CG_RESPONSE_HEADERS 16
 struct cg_response {
     unsigned status;
     struct cg_header headers[CG_RESPONSE_HEADERS];
@@ -80,9 +90,11 @@ struct cg_response {
 struct cg_route {
     unsigned methods;       /* enum cg_method bits; GET implies HEAD */
     const char *pattern;    /* "/api/cargo/{ns}/index/{*path}": {x} one segment, {*x} the rest; {ns} is the namespace,
-                             * {crate} the crate's name when there is one */
+                             * {crate} the crate's name when there is one; "[;properties]" at the end: matrix
+                             * parameters may follow */
     enum cg_action action;  /* asked of the policy in {ns}; CG_ACTION_NONE where there is no namespace */
     enum cg_route_auth auth;
+    enum cg_route_style style;
     enum cg_body_kind body;
     enum cg_audit_event event; /* recorded on success; CG_AUDIT_NONE: only refusals are */
     enum cg_step (*fast)(struct cg_request *req); /* on the polling thread, never blocks; NULL: always slow */
@@ -127,6 +139,8 @@ struct cg_request {
     const struct cg_route *route;
     const char *params[CG_ROUTE_PARAMS]; /* in the pattern's order */
     const char *ns;           /* NULL when the route has none */
+    const char *ns_asked;     /* the repository key that the address has instead, NULL otherwise: see AUTHZ */
+    enum cg_route_style style; /* the route's; where there is none, that of the address */
     const char *crate;        /* NULL */
     char address[64];         /* the client's, after trusted proxies; "unix" */
     bool secure;              /* https, loopback or unix socket */
@@ -138,7 +152,7 @@ struct cg_request {
     struct cg_response response;
     /* audit fields that a handler knows better */
     const char *audit_crate, *audit_version, *audit_target;
-    bool audit_skip;          /* nothing changed: no change record */
+    bool audit_skip;          /* nothing changed, or was meant to (with 404): no change record */
 
     struct cg_feed *awaits;   /* a slow handler that returns WAIT: run it again once this has begun; a reference */
 
@@ -200,7 +214,8 @@ enum cg_step cg_respond_blob(struct cg_request *req, struct cg_blob *blob, const
 /* 200, 206, 304 or 416 of a file; takes the descriptor or feed. */
 enum cg_step cg_respond_file(struct cg_request *req, struct cg_crate_file *file, const char *etag,
                              const char *content_type);
-/* req->error (or `err` copied there) as Cargo's JSON, with WWW-Authenticate on 401 and Retry-After on 429 and 503. */
+/* req->error (or `err` copied there) as JSON in the style of the route, with WWW-Authenticate on 401 and Retry-After on
+ * 429 and 503. */
 enum cg_step cg_respond_error(struct cg_request *req, const struct cg_error *err);
 enum cg_step cg_respond_redirect(struct cg_request *req, const char *location); /* 303 */
 void cg_response_header(struct cg_request *req, const char *name, const char *value);

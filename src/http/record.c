@@ -111,7 +111,7 @@ static enum login login_of(const struct cg_request *req)
  * did not happen. */
 static bool is_refusal(const struct cg_request *req, unsigned status)
 {
-    if (status < 400)
+    if (status < 400 || (status == 404 && req->audit_skip))
         return false;
     if (status == 401 || status == 403 || status == 429 || is_change(req))
         return true;

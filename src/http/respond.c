@@ -170,7 +170,7 @@ static void add_challenges(struct cg_request *req)
     cg_response_header(
         req, "WWW-Authenticate",
         cg_arena_printf(req->arena, "Cargo login_url=\"%s/me\"", cg_policy_conf(req->policy)->public_url));
-    if (req->route && req->route->auth == CG_AUTH_PASSWORD)
+    if (req->style == CG_STYLE_ARTIFACTORY || (req->route && req->route->auth == CG_AUTH_PASSWORD))
         cg_response_header(req, "WWW-Authenticate", "Basic realm=\"crategate\", charset=\"UTF-8\"");
 }
 
@@ -183,6 +183,18 @@ static void add_retry_after(struct cg_request *req)
     cg_response_header(req, "Retry-After", cg_arena_printf(req->arena, "%u", seconds));
 }
 
+static void write_error(const struct cg_request *req, struct cg_buf *body)
+{
+    const struct cg_error *error = &req->error;
+
+    if (req->style == CG_STYLE_ARTIFACTORY)
+        cg_buf_addf(body, "{\"errors\":[{\"status\":%u,\"message\":", cg_err_http_status(error->code));
+    else
+        cg_buf_addstr(body, "{\"errors\":[{\"detail\":");
+    cg_json_quote(body, error->detail[0] ? error->detail : cg_err_text(error->code));
+    cg_buf_addstr(body, "}]}");
+}
+
 enum cg_step cg_respond_error(struct cg_request *req, const struct cg_error *err)
 {
     struct cg_error *error = &req->error;
@@ -193,9 +205,7 @@ enum cg_step cg_respond_error(struct cg_request *req, const struct cg_error *err
     if (error->code == CG_OK)
         cg_error_hide(error, CG_ERR_INTERNAL, "internal error", "refused without a reason");
     cg_buf_init(&body, ERROR_BODY_MAX);
-    cg_buf_addstr(&body, "{\"errors\":[{\"detail\":");
-    cg_json_quote(&body, error->detail[0] ? error->detail : cg_err_text(error->code));
-    cg_buf_addstr(&body, "}]}");
+    write_error(req, &body);
     cg_respond_json(req, cg_err_http_status(error->code), &body);
     if (error->code == CG_ERR_UNAUTHENTICATED)
         add_challenges(req);

@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "http/matrix.h"
 
 #define CONTEXT_PATH "/artifactory"
+#define MATRIX "[;properties]"
 
 /* A parameter as it lies in the path. */
 struct span {
@@ -18,6 +20,7 @@ struct lookup {
     size_t count;
     enum cg_method method;
     struct cg_arena *arena;
+    bool has_matrix; /* parameters follow the path: only routes that take some are meant */
 };
 
 static int hex_value(char c)
@@ -117,7 +120,7 @@ static bool matches(const char *pattern, const char *path, struct span spans[CG_
     const char *p = pattern, *s = path;
 
     *count = 0;
-    while (*p) {
+    while (*p && *p != MATRIX[0]) {
         if (*p != '{') {
             if (*p++ != *s++)
                 return false;
@@ -170,7 +173,8 @@ static enum cg_err find(const struct lookup *lookup, const char *path, unsigned 
     for (size_t i = 0; i < lookup->count; i++) {
         const struct cg_route *route = &lookup->routes[i];
 
-        if (!matches(route->pattern, path, spans, &count))
+        if (!matches(route->pattern, path, spans, &count) ||
+            (lookup->has_matrix && !cg_str_ends(route->pattern, MATRIX)))
             continue;
         if (methods_of(route) & lookup->method) {
             fill(lookup, route, path, spans, count, out);
@@ -216,11 +220,14 @@ enum cg_err cg_router_match(const struct cg_route *routes, size_t count, const c
                             const char *target, struct cg_arena *arena, struct cg_route_match *out,
                             struct cg_error *err)
 {
-    struct lookup lookup = {.routes = routes, .count = count, .method = method, .arena = arena};
-    const char *path = NULL, *spellings[3];
+    const char *matrix = strchr(target, ';'), *path = NULL, *spellings[3];
+    struct lookup lookup = {
+        .routes = routes, .count = count, .method = method, .arena = arena, .has_matrix = matrix != NULL};
     unsigned allowed = 0;
-    enum cg_err rc = decode(target, arena, &path, err);
+    enum cg_err rc = matrix ? cg_matrix_check(matrix, err) : CG_OK;
 
+    if (rc == CG_OK)
+        rc = decode(matrix ? cg_arena_strndup(arena, target, (size_t)(matrix - target)) : target, arena, &path, err);
     if (rc != CG_OK)
         return rc;
     spellings[0] = below(path, base_path);

@@ -6,6 +6,9 @@
  * is ever looked at again; "%2F" inside a segment, "." and ".." segments, empty
  * segments, bare blanks, control characters and bytes that are not UTF-8 are refused (400).
  *
+ * What follows the first bare ';' are matrix parameters (http/matrix.h). They are no part of the path; an address that
+ * has some is that of a route whose pattern says so, or of none.
+ *
  * OK, ABSENT (404), METHOD (405; `allow` lists what the path knows), INVALID.
  * Pure; any thread.
  */

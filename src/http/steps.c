@@ -53,12 +53,40 @@ static enum cg_step refuse_method(struct cg_request *req, const char *allow)
     return CG_STEP_RESPOND;
 }
 
+/* An address that no route has: below Artifactory's context path it is for Artifactory's clients, but for Cargo's part. */
+static enum cg_route_style style_of(const char *target)
+{
+    static const char context[] = "/artifactory/", cargo[] = "api/cargo/";
+
+    if (!cg_str_starts(target, context) || cg_str_starts(target + strlen(context), cargo))
+        return CG_STYLE_CARGO;
+    return CG_STYLE_ARTIFACTORY;
+}
+
+static enum cg_step refuse_route(struct cg_request *req, enum cg_err rc)
+{
+    if (rc == CG_ERR_ABSENT && req->style == CG_STYLE_ARTIFACTORY)
+        cg_error_set(&req->error, rc,
+                     "there is nothing at this address: of Artifactory's interface only the part for Cargo is here, and "
+                     "crates are at NAMESPACE/crates/NAME/NAME-VERSION.crate");
+    return cg_pipeline_refuse(req, rc);
+}
+
+/* The namespace, also where the address has the key of the repository behind it. */
+static void take_namespace(struct cg_request *req, const char *named)
+{
+    req->ns = named ? cg_policy_namespace_meant(req->policy, named) : NULL;
+    if (req->ns != named)
+        req->ns_asked = named;
+}
+
 static enum cg_step run_route(struct cg_request *req)
 {
     struct cg_route_match match = {0};
     enum cg_err rc;
 
     req->policy = cg_gateway_policy(req->gw);
+    req->style = style_of(req->target);
     find_address(req);
     if (strlen(req->target) + strlen(req->query) > TARGET_MAX)
         return cg_pipeline_refuse(
@@ -68,11 +96,12 @@ static enum cg_step run_route(struct cg_request *req)
     if (rc == CG_ERR_METHOD)
         return refuse_method(req, match.allow);
     if (rc != CG_OK)
-        return cg_pipeline_refuse(req, rc);
+        return refuse_route(req, rc);
     req->route = match.route;
+    req->style = match.route->style;
     req->path = match.path;
     memcpy(req->params, match.params, sizeof(req->params));
-    req->ns = match.ns;
+    take_namespace(req, match.ns);
     req->crate = match.crate;
     return CG_STEP_NEXT;
 }
@@ -149,13 +178,19 @@ static enum cg_step let_anonymous_in(struct cg_request *req)
     return CG_STEP_NEXT;
 }
 
+/* A search may be posted, too. */
+static bool is_change(const struct cg_route *route)
+{
+    return route->event != CG_AUDIT_NONE && cg_audit_event_is_change(route->event);
+}
+
 static struct cg_authn_request authn_request(const struct cg_request *req)
 {
     return (struct cg_authn_request){.cred = &req->cred,
                                      .address = req->address,
                                      .secure = req->secure,
                                      .password_ok = req->route->auth == CG_AUTH_PASSWORD,
-                                     .writes = (req->method & (CG_PUT | CG_DELETE | CG_POST)) != 0};
+                                     .writes = is_change(req->route)};
 }
 
 /* The verdict is no; when it must not come too fast, it waits outside of every thread. */
@@ -254,6 +289,18 @@ static enum cg_step refuse_decision(struct cg_request *req)
     return cg_pipeline_refuse(req, cg_error_set(&req->error, req->decision.verdict, "%s", req->decision.reason));
 }
 
+/* Whose repository it is that the address names is not for those who may not read the namespace: for them it is a
+ * namespace that does not exist, in every word of the answer. */
+static void hide_repository(struct cg_request *req)
+{
+    struct cg_question question = {
+        .caller = &req->authn.caller, .action = CG_ACTION_READ, .namespace_name = req->ns};
+    struct cg_decision decision;
+
+    if (req->ns_asked && cg_policy_decide(req->policy, &question, &decision) != CG_OK)
+        req->ns = req->ns_asked;
+}
+
 /*
  * A crate's owners may change it without being publishers. Where the path names the crate, whoever may read passes here
  * and the registry asks again with the owners. Where only the body will name it, nobody's body is taken for the mere
@@ -265,6 +312,7 @@ static enum cg_step start_authz(struct cg_request *req)
 
     if (req->route->action == CG_ACTION_NONE)
         return need_login(req);
+    hide_repository(req);
     if (decide(req, req->crate != NULL, &req->decision) == CG_OK)
         return CG_STEP_NEXT;
     if (req->decision.verdict != CG_ERR_DENIED || req->crate || decide(req, true, &as_owner) != CG_OK)
@@ -343,7 +391,7 @@ static enum cg_step run_execute(struct cg_request *req)
 
 static void work_execute(struct cg_request *req)
 {
-    bool change = req->route->event != CG_AUDIT_NONE && cg_audit_event_is_change(req->route->event);
+    bool change = is_change(req->route);
     enum cg_err rc = change ? cg_audit_reserve(req->gw->audit, &req->error) : CG_OK;
 
     if (rc != CG_OK) {
@@ -377,6 +425,8 @@ static enum cg_step run_respond(struct cg_request *req)
     if (req->response.status == 0)
         cg_respond_error(req, NULL);
     cg_response_header(req, "X-Request-Id", req->id);
+    if (req->style == CG_STYLE_ARTIFACTORY)
+        cg_response_header(req, "X-JFrog-Version", "Artifactory/" CG_JFROG_VERSION);
     req->response_len = response_len(&req->response);
     return CG_STEP_RESPOND;
 }

@@ -395,6 +395,26 @@ void cg_derive_doubt_all(struct cg_namespace *ns)
     pthread_mutex_unlock(&ns->doubts_lock);
 }
 
+size_t cg_derive_doubt_again(struct cg_namespace *ns)
+{
+    char **names = cg_index_memory_names(ns->mem);
+    size_t count = 0;
+
+    while (names[count])
+        count++;
+    pthread_mutex_lock(&ns->doubts_lock);
+    if (ns->doubt_count < count) {
+        ns->doubts = cg_reallocarray(ns->doubts, ns->doubt_count + count, sizeof(*ns->doubts));
+        memmove(ns->doubts + count, ns->doubts, ns->doubt_count * sizeof(*ns->doubts));
+        for (size_t i = 0; i < count; i++)
+            ns->doubts[i] = cg_strdup(names[i]);
+        ns->doubt_count += count;
+    }
+    pthread_mutex_unlock(&ns->doubts_lock);
+    cg_strlist_free(&names);
+    return count;
+}
+
 static char *take_doubt(struct cg_namespace *ns)
 {
     char *name = NULL;

@@ -45,6 +45,8 @@ enum cg_err cg_derive_again(struct cg_namespace *ns, const char *index_name, str
 void cg_derive_doubt(struct cg_namespace *ns, const char *index_name);
 /* All of a namespace that was just opened. */
 void cg_derive_doubt_all(struct cg_namespace *ns);
+/* All of one in use, unless as many are waiting already; how many crates it has. */
+size_t cg_derive_doubt_again(struct cg_namespace *ns);
 /* Looks at doubtful crates until none is left or the time (monotonic ms) has come. */
 enum cg_err cg_derive_settle(struct cg_namespace *ns, int64_t until_ms, struct cg_error *err) CG_CHECK;
 

@@ -57,6 +57,25 @@ static enum cg_err read_json(const struct cg_source *body, uint64_t size, struct
     return ret;
 }
 
+static enum cg_err check_size(uint64_t crate_size, uint64_t crate_max, struct cg_error *err)
+{
+    if (crate_size <= crate_max)
+        return CG_OK;
+    return cg_refuse(err, CG_ERR_TOO_LARGE, "crate-size",
+                     "the .crate has %" PRIu64 " bytes, more than the %" PRIu64 " allowed", crate_size, crate_max);
+}
+
+enum cg_err cg_frame_bare(const struct cg_source *body, uint64_t crate_max, struct cg_frame *frame_out,
+                          struct cg_error *err)
+{
+    enum cg_err ret = check_size(body->size, crate_max, err);
+    if (ret == CG_OK && body->size == 0)
+        ret = cg_refuse(err, CG_ERR_INVALID, "publish-frame", "the body is empty; it must be a .crate");
+    if (ret == CG_OK)
+        *frame_out = (struct cg_frame){.crate_size = body->size};
+    return ret;
+}
+
 enum cg_err cg_frame_read(const struct cg_source *body, uint64_t crate_max, struct cg_buf *json,
                           struct cg_frame *frame_out, struct cg_error *err)
 {
@@ -70,9 +89,9 @@ enum cg_err cg_frame_read(const struct cg_source *body, uint64_t crate_max, stru
     ret = read_length(body, crate_offset - LENGTH_SIZE, &crate_size, err);
     if (ret != CG_OK)
         return ret;
-    if (crate_size > crate_max)
-        return cg_refuse(err, CG_ERR_TOO_LARGE, "crate-size",
-                         "the .crate has %" PRIu64 " bytes, more than the %" PRIu64 " allowed", crate_size, crate_max);
+    ret = check_size(crate_size, crate_max, err);
+    if (ret != CG_OK)
+        return ret;
     if (crate_size > body->size - crate_offset)
         return truncated(err);
     if (crate_size < body->size - crate_offset)

@@ -21,4 +21,8 @@ struct cg_frame {
 enum cg_err cg_frame_read(const struct cg_source *body, uint64_t crate_max, struct cg_buf *json,
                           struct cg_frame *frame_out, struct cg_error *err) CG_CHECK;
 
+/* A body that is a .crate and nothing else. INVALID when empty, TOO_LARGE. */
+enum cg_err cg_frame_bare(const struct cg_source *body, uint64_t crate_max, struct cg_frame *frame_out,
+                          struct cg_error *err) CG_CHECK;
+
 #endif

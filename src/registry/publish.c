@@ -240,32 +240,56 @@ static enum cg_err answer(struct publish *p, struct cg_buf *out)
     return cg_answer_check(out, p->err);
 }
 
+/* All that follows once name and version are known; `rc` says whether they are. */
+static enum cg_err run(struct publish *p, const struct cg_source *body, enum cg_err rc)
+{
+    struct cg_error no_namespace = {0};
+    enum cg_err there = cg_namespace_get(p->reg, p->change->ns, &p->ns, &no_namespace);
+
+    cg_admission_init(&p->line, p->ns);
+    if (rc == CG_OK)
+        rc = decide(p);
+    if (rc == CG_OK && there != CG_OK)
+        rc = cg_error_set(p->err, there, "%s", no_namespace.detail);
+    if (rc == CG_OK)
+        rc = take_in(p, body);
+    if (rc != CG_OK)
+        return rc;
+    cg_admission_name(&p->line, p->metadata.name, p->metadata.version);
+    rc = stage(p);
+    return rc == CG_OK ? commit(p) : rc;
+}
+
+static void release(struct publish *p)
+{
+    cg_intake_free(&p->in);
+    cg_strlist_free(&p->warnings);
+    cg_publish_metadata_free(&p->metadata);
+    cg_admission_free(&p->line);
+}
+
 enum cg_err cg_registry_publish(struct cg_registry *reg, struct cg_change *change, const struct cg_source *body,
                                 struct cg_buf *out, struct cg_error *err)
 {
     struct publish p = {.reg = reg, .change = change, .conf = cg_policy_conf(change->policy), .err = err};
-    struct cg_error no_namespace = {0};
-    enum cg_err there = cg_namespace_get(reg, change->ns, &p.ns, &no_namespace), rc;
+    enum cg_err rc = run(&p, body, read_metadata(&p, body));
 
-    cg_admission_init(&p.line, p.ns);
-    rc = read_metadata(&p, body);
-    if (rc == CG_OK)
-        rc = decide(&p);
-    if (rc == CG_OK && there != CG_OK)
-        rc = cg_error_set(err, there, "%s", no_namespace.detail);
-    if (rc == CG_OK)
-        rc = take_in(&p, body);
-    if (rc == CG_OK) {
-        cg_admission_name(&p.line, p.metadata.name, p.metadata.version);
-        rc = stage(&p);
-    }
-    if (rc == CG_OK)
-        rc = commit(&p);
     if (rc == CG_OK)
         rc = answer(&p, out);
-    cg_intake_free(&p.in);
-    cg_strlist_free(&p.warnings);
-    cg_publish_metadata_free(&p.metadata);
-    cg_admission_free(&p.line);
+    release(&p);
+    return rc;
+}
+
+enum cg_err cg_registry_deploy(struct cg_registry *reg, struct cg_change *change, const struct cg_coordinates *as,
+                               const struct cg_source *body, struct cg_error *err)
+{
+    struct publish p = {.reg = reg, .change = change, .conf = cg_policy_conf(change->policy), .err = err};
+    enum cg_err rc = cg_publish_metadata_of(as->name, as->version, &p.metadata, err);
+
+    cg_change_name(change, as->name, as->version);
+    if (rc == CG_OK)
+        rc = cg_frame_bare(body, p.conf->max_crate_size, &p.frame, err);
+    rc = run(&p, body, rc);
+    release(&p);
     return rc;
 }

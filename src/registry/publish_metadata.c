@@ -209,6 +209,15 @@ enum cg_err cg_publish_metadata_parse(const char *text, size_t len, struct cg_pu
     return check(out, err);
 }
 
+enum cg_err cg_publish_metadata_of(const char *name, const char *version, struct cg_publish_metadata *out,
+                                   struct cg_error *err)
+{
+    *out = (struct cg_publish_metadata){.root = json_pack("{s:s,s:s}", "name", name, "vers", version)};
+    out->name = cg_json_str(out->root, "name");
+    out->version = cg_json_str(out->root, "vers");
+    return check(out, err);
+}
+
 void cg_publish_metadata_free(struct cg_publish_metadata *metadata)
 {
     json_decref(metadata->root);

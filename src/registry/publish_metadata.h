@@ -23,6 +23,9 @@ enum cg_err cg_publish_metadata_parse(const char *text, size_t len, struct cg_pu
                                       struct cg_error *err) CG_CHECK;
 /* The rules for name and version alone, for crates that come without metadata. INVALID. */
 enum cg_err cg_publish_identity_check(const char *name, const char *version, struct cg_error *err) CG_CHECK;
+/* The same for an upload that has no metadata but what its address says. */
+enum cg_err cg_publish_metadata_of(const char *name, const char *version, struct cg_publish_metadata *out,
+                                   struct cg_error *err) CG_CHECK;
 void cg_publish_metadata_free(struct cg_publish_metadata *metadata);
 
 /* Where the manifest says otherwise: appends sentences for the answer's warnings to a NULL-terminated list. */

@@ -94,6 +94,17 @@ struct cg_change {
  * cargo's JSON ({"warnings":...}). INVALID, UNPROCESSABLE, CONFLICT, DENIED, TOO_LARGE, UNAVAILABLE. */
 enum cg_err cg_registry_publish(struct cg_registry *reg, struct cg_change *change, const struct cg_source *body,
                                 struct cg_buf *out, struct cg_error *err) CG_CHECK;
+/* The same for a body that is nothing but the .crate: its own manifest is the metadata, and must be of this name and
+ * version. There is no answer but the result; change->unchanged: these bytes were there already. */
+struct cg_coordinates {
+    const char *name, *version;
+};
+enum cg_err cg_registry_deploy(struct cg_registry *reg, struct cg_change *change, const struct cg_coordinates *as,
+                               const struct cg_source *body, struct cg_error *err) CG_CHECK;
+/* Could it be a deploy of what is there already? OK when the namespace has that version with that sha256 (lower-case
+ * hex) and the caller might publish it; ABSENT when it has not; or the policy's refusal. */
+enum cg_err cg_registry_deployed(struct cg_registry *reg, struct cg_change *change, const struct cg_coordinates *as,
+                                 const char *cksum, struct cg_error *err) CG_CHECK;
 enum cg_err cg_registry_yank(struct cg_registry *reg, struct cg_change *change, const char *name, const char *version,
                              bool yanked, struct cg_buf *out, struct cg_error *err) CG_CHECK;
 enum cg_err cg_registry_owners(struct cg_registry *reg, const char *ns, const char *name, struct cg_buf *out,
@@ -121,6 +132,11 @@ enum cg_err cg_registry_downloads(struct cg_registry *reg, const char *ns, const
 /* The readme's text out of the stored archive, at most 1 MiB. */
 enum cg_err cg_registry_readme(struct cg_registry *reg, const char *ns, const char *name, const char *version,
                                struct cg_buf *out, struct cg_error *err) CG_CHECK;
+
+/* Looks at every crate of the namespace again, on the maintenance thread: do the database's derived rows fit the index?
+ * *count_out: how many crates that will be. ABSENT. */
+enum cg_err cg_registry_recheck(struct cg_registry *reg, const char *ns, size_t *count_out,
+                                struct cg_error *err) CG_CHECK;
 
 /* Integrity (crategatectl verify). Reports each problem as a line; `progress` may be NULL. */
 struct cg_verify {

@@ -341,7 +341,9 @@ def test_a_hidden_namespace_is_seen_in_no_answer(env):
     # Paths that no route has, and odd spellings of the name.
     for path in ("/api/cargo/{ns}", "/api/cargo/{ns}/", "/api/cargo/{ns}/index", "/api/cargo/{ns}/index/", "/{ns}",
                  "/{ns}/", "/api/cargo/{ns}/nothing", "/git/{ns}.git/info/refs", "/api/cargo/{ns}%2f/index/config.json",
-                 "/artifactory/api/cargo/{ns}/index/config.json", "/api/storage/{ns}/", "/crates/{ns}/x"):
+                 "/artifactory/api/cargo/{ns}/index/config.json", "/api/storage/{ns}/", "/crates/{ns}/x",
+                 "/api/repositories/{ns}", "/artifactory/git/{ns}.git/info/refs", "/api/search/artifact?name=*&repos={ns}",
+                 "/artifactory/{ns}/other", "/artifactory/{ns}/crates/x;a=b"):
         assert seen(gw, "GET", path.replace("{ns}", "billing"), "billing", token=pete) == \
             seen(gw, "GET", path.replace("{ns}", "nowhere"), "nowhere", token=pete), path
 

@@ -33,18 +33,42 @@ static void every_route_in_a_namespace_asks_for_a_right(void **state)
     }
 }
 
+/* What Artifactory's clients post or put without changing anything. */
+static bool changes_nothing(const struct cg_route *route)
+{
+    static const char *const patterns[] = {"/api/search/aql", "/api/system/usage", "/api/storage/{ns}/{*path}",
+                                           "/api/v1/hooks/artifactory"}; /* the hook only says: look */
+
+    for (size_t i = 0; i < sizeof(patterns) / sizeof(patterns[0]); i++)
+        if (strcmp(route->pattern, patterns[i]) == 0)
+            return true;
+    return false;
+}
+
 static void every_change_is_recorded_and_runs_on_a_worker(void **state)
 {
     (void)state;
     for (size_t i = 0; i < count; i++) {
-        bool hook = strcmp(table[i].pattern, "/api/v1/hooks/artifactory") == 0; /* it only says: look */
-        bool changes = !hook && (table[i].methods & (CG_PUT | CG_DELETE | CG_POST)) != 0;
+        bool changes = (table[i].methods & (CG_PUT | CG_DELETE | CG_POST)) != 0 && !changes_nothing(&table[i]);
 
         assert_true(changes == (table[i].event != CG_AUDIT_NONE));
         if (changes) {
             assert_true(cg_audit_event_is_change(table[i].event));
             assert_null(table[i].fast);
         }
+    }
+}
+
+static void cargos_addresses_answer_in_cargos_shape(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < count; i++) {
+        const char *pattern = table[i].pattern;
+        bool artifactory = strncmp(pattern, "/{ns}/crates/", 13) == 0 || strncmp(pattern, "/api/storage/", 13) == 0 ||
+                           strncmp(pattern, "/api/s", 6) == 0 || strncmp(pattern, "/api/repositories", 17) == 0 ||
+                           strncmp(pattern, "/api/v1/system/", 15) == 0 || strncmp(pattern, "/api/v1/uploads/", 16) == 0;
+
+        assert_int_equal(table[i].style, artifactory ? CG_STYLE_ARTIFACTORY : CG_STYLE_CARGO);
     }
 }
 
@@ -76,6 +100,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_route_in_a_namespace_asks_for_a_right),
         cmocka_unit_test(every_change_is_recorded_and_runs_on_a_worker),
+        cmocka_unit_test(cargos_addresses_answer_in_cargos_shape),
         cmocka_unit_test(reads_take_no_body),
         cmocka_unit_test(the_documented_interface_is_this_one),
     };

@@ -20,6 +20,18 @@
 #define GROUPS ",ou=groups,dc=corp"
 
 /* Begins at line 9 of the file that parse_conf makes. */
+static const char repositories[] = "[artifactory.corp]\nurl = \"https://a.example\"\ntoken_file = \"%s/secret\"\n"
+                                   "[artifactory.else]\nurl = \"https://b.example\"\ntoken_file = \"%s/secret\"\n"
+                                   "[namespace.stored]\nstorage = \"artifactory\"\nartifactory = \"corp\"\n"
+                                   "repository = \"cargo-local\"\n"
+                                   "[namespace.one]\nstorage = \"artifactory\"\nartifactory = \"corp\"\n"
+                                   "repository = \"cargo-shared\"\n"
+                                   "[namespace.two]\nstorage = \"artifactory\"\nartifactory = \"else\"\n"
+                                   "repository = \"cargo-shared\"\n"
+                                   "[namespace.three]\nstorage = \"artifactory\"\nartifactory = \"corp\"\n"
+                                   "repository = \"one\"\n"
+                                   "[namespace.plain]\n";
+
 static const char namespaces[] = "[namespace.payments]\n"
                                  "type = \"local\"\n"
                                  "read = [\"group:payments\", \"group:auditors\"]\n"
@@ -856,6 +868,58 @@ static void a_decision_costs_far_less_than_a_system_call_would(void **state)
     assert_true(cg_clock_mono_us() - start < 20000 * 20);
 }
 
+static void a_repositorys_key_means_the_one_namespace_that_fronts_it(void **state)
+{
+    char *dir = cg_temp_dir_new(), *text = cg_asprintf(repositories, dir, dir);
+    struct cg_conf *conf = parse_conf(dir, text);
+    struct cg_policy *policy = NULL;
+    const char *unknown = "nowhere", *shared = "cargo-shared";
+
+    (void)state;
+    assert_int_equal(cg_policy_new(conf, NULL, &policy, NULL), CG_OK);
+    assert_string_equal(cg_policy_namespace_meant(policy, "cargo-local"), "stored");
+    assert_string_equal(cg_policy_namespace_meant(policy, "stored"), "stored");
+    assert_string_equal(cg_policy_namespace_meant(policy, "one"), "one"); /* a namespace's name before another's key */
+    assert_ptr_equal(cg_policy_namespace_meant(policy, shared), shared);
+    assert_ptr_equal(cg_policy_namespace_meant(policy, unknown), unknown);
+    assert_string_equal(cg_policy_namespace_meant(policy, ""), "");
+    cg_policy_unref(&policy);
+    cg_conf_unref(&conf);
+    free(text);
+    cg_temp_dir_free(&dir);
+}
+
+static enum cg_err ask_admin(struct world *w, struct cg_identity *who, struct cg_token *token, const char *ns)
+{
+    struct cg_caller caller = {.who = who, .token = token};
+    struct cg_question q = {.caller = &caller, .namespace_name = ns};
+    enum cg_err rc = cg_policy_decide_admin(w->policy, &q, &w->d);
+
+    assert_int_equal(rc, w->d.verdict);
+    assert_int_equal(rc == CG_OK, w->d.reason[0] == '\0');
+    return rc;
+}
+
+static void administration_is_for_administrators_with_a_whole_token(void **state)
+{
+    struct world *w = *state;
+    struct cg_token *token = cg_token_new();
+
+    assert_int_equal(ask_admin(w, w->alice, NULL, "payments"), CG_OK);
+    assert_int_equal(ask_admin(w, w->paula, NULL, "payments"), CG_ERR_DENIED);
+    assert_non_null(strstr(w->d.reason, "administrators"));
+    assert_int_equal(ask_admin(w, w->nora, NULL, "payments"), CG_ERR_DENIED);
+    assert_non_null(strstr(w->d.reason, "does not exist, or"));
+    assert_int_equal(ask_admin(w, w->nora, NULL, "nowhere"), CG_ERR_DENIED);
+    assert_int_equal(ask_admin(w, w->anonymous, NULL, "payments"), CG_ERR_UNAUTHENTICATED);
+    token->actions = CG_ACTION_ALL;
+    assert_int_equal(ask_admin(w, w->alice, token, "payments"), CG_OK);
+    token->actions = CG_ACTION_YANK;
+    assert_int_equal(ask_admin(w, w->alice, token, "payments"), CG_ERR_DENIED);
+    assert_non_null(strstr(w->d.reason, "narrowed"));
+    cg_token_unref(&token);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 #define U(name) cmocka_unit_test_setup_teardown(name, setup_unresolved, teardown)
 
@@ -897,6 +961,8 @@ int main(void)
         U(a_name_that_two_groups_bear_is_an_error_with_line_and_both_entries),
         T(a_dn_the_directory_cannot_read_is_an_error_with_its_line),
         T(simple_questions_about_a_policy),
+        T(a_repositorys_key_means_the_one_namespace_that_fronts_it),
+        T(administration_is_for_administrators_with_a_whole_token),
         T(roles_name_the_highest_role_and_its_line),
         U(roles_say_what_is_not_known_yet),
         T(roles_of_a_service_come_from_its_token),

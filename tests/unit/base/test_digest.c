@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/digest.h"
+#include "base/sums.h"
 
 static const char *hex_of(const unsigned char digest[CG_SHA256_SIZE])
 {
@@ -194,6 +195,24 @@ static void hash_depends_on_every_byte_and_the_length(void **state)
     }
 }
 
+static void three_checksums_come_out_of_one_pass(void **state)
+{
+    struct cg_sums *sums = cg_sums_new();
+    struct cg_sums_hex hex;
+
+    (void)state;
+    cg_sums_add(sums, "a", 1);
+    cg_sums_add(sums, "bc", 2);
+    cg_sums_end(&sums, &hex);
+    assert_null(sums);
+    assert_string_equal(hex.sha256, ABC);
+    assert_string_equal(hex.sha1, "a9993e364706816aba3e25717850c26c9cd0d89d");
+    assert_string_equal(hex.md5, "900150983cd24fb0d6963f7d28e17f72");
+    sums = cg_sums_new();
+    cg_sums_end(&sums, NULL);
+    assert_null(sums);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -207,6 +226,7 @@ int main(void)
         cmocka_unit_test(crc_is_the_usual_one),
         cmocka_unit_test(random_bytes_differ),
         cmocka_unit_test(hash_depends_on_every_byte_and_the_length),
+        cmocka_unit_test(three_checksums_come_out_of_one_pass),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -203,6 +203,7 @@ static const struct cg_route routes[] = {
     {.methods = CG_GET, .pattern = "/login", .auth = CG_AUTH_PASSWORD, .event = CG_AUDIT_NONE, .fast = say},
     {.methods = CG_GET, .pattern = "/{ns}/read", READ_ROUTE, .fast = say},
     {.methods = CG_GET, .pattern = "/{ns}/absent", READ_ROUTE, .slow = absent},
+    {.methods = CG_GET, .pattern = "/{ns}/jf", READ_ROUTE, .style = CG_STYLE_ARTIFACTORY, .slow = absent},
     {.methods = CG_PUT, .pattern = "/{ns}/new", CHANGE_ROUTE, .body = CG_BODY_SPOOL, .slow = publish},
     {.methods = CG_PUT, .pattern = "/{ns}/conflict", CHANGE_ROUTE, .body = CG_BODY_NONE, .slow = conflict},
 };
@@ -218,7 +219,12 @@ static const char conf_format[] =
     "group_base = [\"ou=groups,dc=example\"]\nbasic_auth = \"everywhere\"\n"
     "[namespace.open]\ntype = \"local\"\nstorage = \"filesystem\"\nread = [\"anonymous\"]\npublish = [\"user:alice\"]\n"
     "[namespace.closed]\ntype = \"local\"\nstorage = \"filesystem\"\nread = [\"user:alice\"]\n"
-    "publish = [\"user:alice\"]\n";
+    "publish = [\"user:alice\"]\n"
+    "[artifactory.corp]\nurl = \"https://a.example\"\ntoken_file = \"%s/secret\"\n"
+    "[namespace.stored]\nstorage = \"artifactory\"\nartifactory = \"corp\"\nrepository = \"cargo-stored-local\"\n"
+    "read = [\"user:alice\"]\n"
+    "[namespace.first]\nstorage = \"artifactory\"\nartifactory = \"corp\"\nrepository = \"cargo-shared\"\n"
+    "read = [\"user:alice\"]\n";
 
 static void must(enum cg_err rc, const struct cg_error *err, const char *what)
 {
@@ -257,7 +263,7 @@ static void open_conf(struct fixture *f, const char *extra)
 {
     struct cg_error err = {0};
     struct cg_buf report;
-    char *text = cg_asprintf(conf_format, extra, f->root, f->audit, f->root);
+    char *text = cg_asprintf(conf_format, extra, f->root, f->audit, f->root, f->root);
 
     cg_buf_init(&report, 65536);
     must(cg_conf_parse("test", text, strlen(text), &f->conf, &report, &err), &err, cg_buf_str(&report));

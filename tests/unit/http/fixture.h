@@ -3,7 +3,8 @@
  * A small gateway for the tests of the http room: real configuration, policy,
  * authentication and audit trail over a directory and a database in memory, and
  * a route table of its own. People: alice (password "wonderland") may publish in
- * the namespaces "open" (anybody reads) and "closed"; bob ("builder") may not.
+ * the namespaces "open" (anybody reads) and "closed"; bob ("builder") may not. The namespace "stored" is the repository
+ * "cargo-stored-local", which alice reads. No namespace is ever opened.
  */
 #ifndef CG_TESTS_HTTP_FIXTURE_H
 #define CG_TESTS_HTTP_FIXTURE_H

@@ -358,6 +358,67 @@ static void unknown_and_forbidden_namespaces_look_alike(void **state)
     clean(&z);
 }
 
+/* The two answers must not differ but by the name that was asked for. */
+static void assert_alike(const char *hidden, const char *absent, const char *auth)
+{
+    char target[2][64];
+    struct cg_buf text;
+
+    snprintf(target[0], sizeof(target[0]), "/%s/read", hidden);
+    snprintf(target[1], sizeof(target[1]), "/%s/read", absent);
+    RUN(x, .method = CG_GET, .target = target[0], .headers = {"Authorization", auth});
+    RUN(y, .method = CG_GET, .target = target[1], .headers = {"Authorization", auth});
+    assert_int_equal(x.status, y.status);
+    cg_buf_init(&text, 4096);
+    for (const char *s = x.text; *s; s++) {
+        bool here = strncmp(s, hidden, strlen(hidden)) == 0;
+
+        cg_buf_add(&text, here ? absent : s, here ? strlen(absent) : 1);
+        s += here ? strlen(hidden) - 1 : 0;
+    }
+    assert_string_equal(cg_buf_str(&text), y.text);
+    cg_buf_free(&text);
+    clean(&x);
+    clean(&y);
+}
+
+static void a_repositorys_key_is_its_namespaces_name_for_who_may_read_it(void **state)
+{
+    (void)state;
+    RUN(x, .method = CG_GET, .target = "/cargo-stored-local/read", .headers = {"Authorization", ALICE});
+    assert_int_equal(x.status, 200);
+    assert_string_equal(x.text, "alice");
+    clean(&x);
+    assert_alike("cargo-stored-local", "cargo-nosuch-local", BOB);
+    assert_alike("cargo-stored-local", "cargo-nosuch-local", NULL);
+    is_trail("\"namespace\":\"stored\"", "\"status\":200", 1);
+    is_trail("\"namespace\":\"cargo-stored-local\"", "\"status\":403", 1);
+}
+
+static void errors_have_the_shape_of_their_address(void **state)
+{
+    static const char artifactory[] = "{\"errors\":[{\"status\":404,\"message\":\"";
+
+    (void)state;
+    RUN(x, .method = CG_GET, .target = "/open/jf");
+    assert_memory_equal(x.text, artifactory, strlen(artifactory));
+    assert_string_equal(got(&x, "X-JFrog-Version"), "Artifactory/" CG_JFROG_VERSION);
+    clean(&x);
+    RUN(y, .method = CG_GET, .target = "/artifactory/api/nothing");
+    assert_memory_equal(y.text, artifactory, strlen(artifactory));
+    clean(&y);
+    RUN(z, .method = CG_GET, .target = "/artifactory/api/cargo/nothing");
+    assert_non_null(strstr(z.text, "\"detail\""));
+    assert_null(got(&z, "X-JFrog-Version"));
+    clean(&z);
+    RUN(w, .method = CG_GET, .target = "/closed/jf");
+    assert_int_equal(w.status, 401);
+    assert_non_null(strstr(w.text, "\"status\":401"));
+    assert_string_equal(got(&w, "WWW-Authenticate"), "Cargo login_url=\"http://crates.example/base/me\"");
+    assert_string_equal(w.got[w.got_count - 3].value, "Basic realm=\"crategate\", charset=\"UTF-8\"");
+    clean(&w);
+}
+
 static void a_password_is_checked_on_a_worker_and_the_login_recorded(void **state)
 {
     (void)state;
@@ -772,6 +833,8 @@ int main(void)
         T(anonymous_reads_what_everybody_may),
         T(missing_credentials_are_401_with_an_absolute_login_url),
         T(unknown_and_forbidden_namespaces_look_alike),
+        T(a_repositorys_key_is_its_namespaces_name_for_who_may_read_it),
+        T(errors_have_the_shape_of_their_address),
         T(a_password_is_checked_on_a_worker_and_the_login_recorded),
         T(a_wrong_password_is_one_login_record_and_a_late_answer),
         T(a_directory_that_is_down_is_503_and_never_401),

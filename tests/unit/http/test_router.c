@@ -21,6 +21,7 @@ static const struct cg_route routes[] = {
     {.methods = CG_GET, .pattern = "/api/cargo/{ns}/api/v1/crates/{crate}/{version}/download"},
     {.methods = CG_GET, .pattern = "/{ns}/crates/{crate}/{file}"},
     {.methods = CG_POST, .pattern = "/me"},
+    {.methods = CG_PUT, .pattern = "/{ns}/crates/{*path}[;properties]"},
 };
 #define COUNT (sizeof(routes) / sizeof(routes[0]))
 
@@ -245,6 +246,25 @@ static void a_namespace_named_like_the_context_path_is_reachable(void **statep)
     assert_string_equal(state->match.ns, "pay");
 }
 
+static void properties_behind_the_path_are_for_routes_that_take_them(void **statep)
+{
+    struct state *state = *statep;
+    static const char deploy[] = "/artifactory/pay/crates/a/a-1.0.0.crate;build.name=x;url=http%3A%2F%2Fy%2F..%2Fz";
+
+    assert_int_equal(ask(state, "", CG_PUT, deploy), CG_OK);
+    assert_ptr_equal(state->match.route, &routes[11]);
+    assert_string_equal(state->match.params[1], "a/a-1.0.0.crate");
+    assert_string_equal(state->match.path, "/pay/crates/a/a-1.0.0.crate");
+    assert_int_equal(ask(state, "", CG_PUT, "/pay/crates/a/a-1.0.0.crate"), CG_OK);
+    assert_ptr_equal(state->match.route, &routes[11]);
+    /* An encoded one is a character of the name. */
+    assert_int_equal(ask(state, "", CG_PUT, "/pay/crates/a/a-1.0.0.crate%3Bx"), CG_OK);
+    assert_string_equal(state->match.params[1], "a/a-1.0.0.crate;x");
+    assert_int_equal(ask(state, "", CG_GET, "/api/cargo/pay/index/config.json;x=y"), CG_ERR_ABSENT);
+    assert_int_equal(ask(state, "", CG_PUT, "/pay/crates/a;x=y/a-1.0.0.crate"), CG_ERR_INVALID);
+    assert_int_equal(ask(state, "", CG_PUT, "/pay/crates/a/a-1.0.0.crate;x=/../../b"), CG_ERR_INVALID);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -257,6 +277,7 @@ int main(void)
         T(unsafe_addresses_are_invalid),
         T(dots_within_a_segment_are_plain_text),
         T(unknown_addresses_are_absent),
+        T(properties_behind_the_path_are_for_routes_that_take_them),
         T(a_method_that_is_not_known_lists_those_that_are),
         T(the_method_chooses_among_routes_of_one_pattern),
         T(get_implies_head),

@@ -137,6 +137,22 @@ static void fault_of_the_spool_is_passed_on(void **state)
     check(&b, 5, CG_ERR_UNAVAILABLE, "no spool");
 }
 
+static void a_bare_crate_is_the_whole_body(void **state)
+{
+    struct cg_source body = {.size = 10};
+    struct cg_frame out = {.crate_offset = 99};
+    struct cg_error err = {0};
+
+    (void)state;
+    assert_int_equal(cg_frame_bare(&body, 10, &out, &err), CG_OK);
+    assert_int_equal(out.crate_offset, 0);
+    assert_int_equal(out.crate_size, 10);
+    assert_int_equal(cg_frame_bare(&body, 9, &out, &err), CG_ERR_TOO_LARGE);
+    assert_non_null(strstr(err.detail, "crate-size"));
+    body.size = 0;
+    assert_int_equal(cg_frame_bare(&body, 9, &out, &err), CG_ERR_INVALID);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -147,6 +163,7 @@ int main(void)
         cmocka_unit_test(metadata_must_fit_its_buffer),
         cmocka_unit_test(body_that_ends_before_its_size_is_refused),
         cmocka_unit_test(fault_of_the_spool_is_passed_on),
+        cmocka_unit_test(a_bare_crate_is_the_whole_body),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#include "registry/artifacts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "registry/derive.h"
+
+/* The database's rows of the crate the walk is at, read when the first of its files is wanted. */
+struct walking {
+    const struct cg_artifact_walk *walk;
+    struct cg_namespace *ns;
+    struct cg_rows rows;
+    bool have_rows;
+    struct cg_error *err;
+};
+
+static void from_line(const struct cg_index_entry *entry, struct cg_artifact *out)
+{
+    *out = (struct cg_artifact){.yanked = entry->yanked, .created = entry->pubtime};
+    strcpy(out->name, entry->name);
+    strcpy(out->version, entry->version);
+    strcpy(out->cksum, entry->cksum);
+}
+
+struct sizing {
+    const char *version;
+    uint64_t size;
+};
+
+static enum cg_err take_size(void *cls, const char *name, const char *version, uint64_t size)
+{
+    struct sizing *sizing = cls;
+
+    (void)name;
+    if (strcmp(version, sizing->version) == 0)
+        sizing->size = size;
+    return CG_OK;
+}
+
+/* No row yet: a crash between line and row, until the maintenance thread has looked. */
+static enum cg_err size_in_store(struct cg_namespace *ns, struct cg_artifact *artifact, struct cg_error *err)
+{
+    struct sizing sizing = {.version = artifact->version};
+    enum cg_err rc = ns->st->ops->crate_each(ns->st, artifact->name, take_size, &sizing, err);
+
+    if (rc == CG_OK)
+        artifact->size = sizing.size;
+    return rc == CG_ERR_ABSENT ? CG_OK : rc;
+}
+
+static enum cg_err complete(struct cg_namespace *ns, const struct cg_rows *rows, struct cg_artifact *artifact,
+                            struct cg_error *err)
+{
+    const struct cg_row *row = cg_rows_find(rows, artifact->version);
+
+    if (!row)
+        return size_in_store(ns, artifact, err);
+    artifact->size = row->row.crate_size;
+    if (artifact->created == 0)
+        artifact->created = row->row.published_at;
+    cg_str_printable(row->row.published_by, strlen(row->row.published_by), artifact->publisher,
+                     sizeof(artifact->publisher));
+    return CG_OK;
+}
+
+enum cg_err cg_registry_artifact(struct cg_registry *reg, const char *ns, const struct cg_coordinates *which,
+                                 struct cg_artifact *out, struct cg_error *err)
+{
+    struct cg_found found = {0};
+    struct cg_rows rows = {0};
+    struct cg_artifact artifact;
+    enum cg_err rc = cg_find_version(reg, ns, which->name, which->version, &found, err);
+
+    if (rc != CG_OK)
+        return rc;
+    from_line(&found.entry, &artifact);
+    if (strcmp(artifact.name, which->name) != 0 || strcmp(artifact.version, which->version) != 0)
+        rc = cg_absent_version(err, ns, which->name, which->version);
+    if (rc == CG_OK)
+        rc = cg_rows_read(reg, ns, artifact.name, &rows, err);
+    if (rc == CG_OK) {
+        rc = complete(found.ns, &rows, &artifact, err);
+        cg_rows_free(&rows);
+    }
+    if (rc == CG_OK)
+        *out = artifact;
+    cg_found_free(&found);
+    return rc;
+}
+
+static enum cg_err visit_file(struct walking *w, const struct cg_index_entry *entry)
+{
+    struct cg_artifact artifact;
+    enum cg_err rc = CG_OK;
+
+    from_line(entry, &artifact);
+    if (!w->walk->wanted(w->walk->cls, &artifact))
+        return CG_OK;
+    if (!w->have_rows) {
+        rc = cg_rows_read(w->ns->reg, w->ns->name, artifact.name, &w->rows, w->err);
+        w->have_rows = rc == CG_OK;
+    }
+    if (rc == CG_OK)
+        rc = complete(w->ns, &w->rows, &artifact, w->err);
+    return rc == CG_OK ? w->walk->visit(w->walk->cls, &artifact) : rc;
+}
+
+static enum cg_err visit_crate(struct walking *w, const char *index_name)
+{
+    struct cg_blob *blob = NULL;
+    struct cg_index_scan scan;
+    struct cg_index_entry entry;
+    enum cg_err rc = cg_namespace_load(w->ns, index_name, &blob, w->err);
+
+    if (rc != CG_OK)
+        return rc == CG_ERR_ABSENT ? CG_OK : rc; /* it went while we walked */
+    cg_index_scan_begin(&scan, blob->bytes, blob->len);
+    while (rc == CG_OK && cg_index_scan_next(&scan, &entry))
+        rc = visit_file(w, &entry);
+    if (w->have_rows)
+        cg_rows_free(&w->rows);
+    w->have_rows = false;
+    cg_blob_unref(&blob);
+    return rc;
+}
+
+static enum cg_err visit_all(struct walking *w)
+{
+    char **names = cg_index_memory_names(w->ns->mem);
+    enum cg_err rc = CG_OK;
+
+    for (char **name = names; rc == CG_OK && *name; name++)
+        if (!w->walk->may_hold || w->walk->may_hold(w->walk->cls, *name))
+            rc = visit_crate(w, *name);
+    cg_strlist_free(&names);
+    return rc;
+}
+
+enum cg_err cg_registry_artifacts(struct cg_registry *reg, const char *ns, const char *index_name,
+                                  const struct cg_artifact_walk *walk, struct cg_error *err)
+{
+    struct walking w = {.walk = walk, .err = err};
+    enum cg_err rc = cg_namespace_get(reg, ns, &w.ns, err);
+
+    if (rc != CG_OK)
+        return rc;
+    return index_name ? visit_crate(&w, index_name) : visit_all(&w);
+}
+
+enum cg_err cg_registry_deployed(struct cg_registry *reg, struct cg_change *change, const struct cg_coordinates *as,
+                                 const char *cksum, struct cg_error *err)
+{
+    struct cg_found found = {0};
+    enum cg_err rc = cg_change_decide(reg, change, CG_ACTION_PUBLISH, as->name, err);
+
+    if (rc == CG_OK)
+        rc = cg_find_version(reg, change->ns, as->name, as->version, &found, err);
+    if (rc == CG_OK && (strcmp(found.entry.name, as->name) != 0 || strcmp(found.entry.version, as->version) != 0 ||
+                        strcmp(found.entry.cksum, cksum) != 0))
+        rc = cg_error_set(err, CG_ERR_ABSENT, "these bytes are not at this path: send them");
+    cg_change_name(change, as->name, as->version);
+    change->unchanged = true;
+    cg_found_free(&found);
+    return rc;
+}
+
+enum cg_err cg_registry_recheck(struct cg_registry *reg, const char *ns, size_t *count_out, struct cg_error *err)
+{
+    struct cg_namespace *n = NULL;
+    enum cg_err rc = cg_namespace_get(reg, ns, &n, err);
+
+    if (rc == CG_OK)
+        *count_out = cg_derive_doubt_again(n);
+    return rc;
+}
