@@ -4,8 +4,8 @@
  * real one) and tests/fakes/fake_directory (in memory).
  *
  * All operations but canonical_dn may block on the network up to the login
- * deadline of the configuration; they are called on workers only and may run
- * at once on many threads. "The directory says no" and "the directory did not
+ * deadline of the configuration; they are called on askers only, never on
+ * workers (docs/architecture.md), and may run at once on many threads. "The directory says no" and "the directory did not
  * answer" are different results everywhere:
  *
  *   OK               the answer is in *_out
