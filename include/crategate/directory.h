@@ -16,7 +16,8 @@
  *   CONFLICT         resolve_group: more than one entry bears the name; the detail names them.
  *                    find: more than one person matches the name
  *   INVALID          canonical_dn: not a DN. probe: the server lacks what the settings ask of it
- *   UNAVAILABLE      nobody answered in time, a limit was hit, an answer was partial or malformed
+ *   UNAVAILABLE      nobody answered in time, a limit was hit, an answer was partial or malformed.
+ *                    login: err->password_sent says whether a bind went out that nobody answered
  */
 #ifndef CRATEGATE_DIRECTORY_H
 #define CRATEGATE_DIRECTORY_H
