@@ -126,16 +126,21 @@ static unsigned wait_s(const struct attempt *at)
     return wait;
 }
 
-static void count_failure(const struct attempt *at)
+static void count_for_person(const struct attempt *at)
 {
     struct cg_authn *authn = at->view->authn;
     int64_t now = cg_clock_mono_ms();
     char key[KEY_MAX];
 
-    cg_throttle_fail(authn->by_address, at->address, address_limit(at), now);
     cg_throttle_fail(authn->by_person, person_key("name:", at->folded, key), person_limit(at), now);
     if (at->id)
         cg_throttle_fail(authn->by_person, person_key("id:", at->id, key), person_limit(at), now);
+}
+
+static void count_failure(const struct attempt *at)
+{
+    cg_throttle_fail(at->view->authn->by_address, at->address, address_limit(at), cg_clock_mono_ms());
+    count_for_person(at);
 }
 
 /* By what was typed, and by whom that is: another spelling of the name does not take a refused password there again. */
@@ -161,8 +166,8 @@ static enum cg_err check_memory(struct attempt *at)
         return CG_OK;
     cg_metric_add(CG_METRIC_LOGIN_THROTTLED, 1);
     cg_error_set(at->err, CG_ERR_THROTTLED,
-                 "too many failed logins for this user or from this address; the directory is not asked again before "
-                 "%u seconds have passed (tokens go on working)",
+                 "too many logins for this user or from this address failed or were not answered; the directory is not "
+                 "asked again before %u seconds have passed (tokens go on working)",
                  wait);
     if (at->err)
         at->err->retry_after_s = wait;
@@ -342,6 +347,9 @@ static enum cg_err bind_person(struct attempt *at)
 
     if (rc == CG_ERR_UNAUTHENTICATED)
         return fail(at, &said);
+    /* A directory that was too slow for us may have counted a wrong password all the same, and locks after a few. */
+    if (said.password_sent)
+        count_for_person(at);
     if (rc != CG_OK)
         return unanswered(at, &said);
     q.id = cg_identity_id(who);

@@ -209,8 +209,12 @@ static enum cg_step run_authn(struct cg_request *req)
 static void work_authn(struct cg_request *req)
 {
     struct cg_authn_request ask = authn_request(req);
-    enum cg_err rc = cg_authn_slow(req->gw->authn, &ask, &req->authn, &req->error);
+    bool late = cg_pipeline_late(req);
+    enum cg_err rc = late ? cg_authn_fast(req->gw->authn, &ask, &req->authn, &req->error)
+                          : cg_authn_slow(req->gw->authn, &ask, &req->authn, &req->error);
 
+    if (late && rc == CG_ERR_AGAIN) /* what others have heard meanwhile does not help */
+        rc = cg_pipeline_too_late(req);
     if (needs_nobody(req, rc)) {
         req->error = (struct cg_error){0};
         let_anonymous_in(req);
@@ -344,8 +348,10 @@ static enum cg_step run_execute(struct cg_request *req)
 static void work_execute(struct cg_request *req)
 {
     bool change = req->route->event != CG_AUDIT_NONE && cg_audit_event_is_change(req->route->event);
-    enum cg_err rc = change ? cg_audit_reserve(req->gw->audit, &req->error) : CG_OK;
+    enum cg_err rc = cg_pipeline_late(req) ? cg_pipeline_too_late(req) : CG_OK;
 
+    if (rc == CG_OK && change)
+        rc = cg_audit_reserve(req->gw->audit, &req->error);
     if (rc != CG_OK) {
         cg_pipeline_refuse(req, rc);
         req->phase = CG_PHASE_REFUSED;
