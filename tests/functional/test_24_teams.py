@@ -229,6 +229,24 @@ def test_too_many_gone_at_once_are_not_believed(env):
     wait_until("the end of all teams", lambda: len(gw.audit("team-vanish")) == 10)
 
 
+def test_a_reload_that_fails_leaves_no_team_noted_as_gone(env):
+    slapd, gw = world(env, ldap='revalidate_interval = "1h"\n')
+    group(slapd, "twofold", "pete")
+    group(slapd, "twofold", "pete", base=SHADOWS)
+
+    def gone():
+        with open(os.path.join(gw.state, "teams.json"), encoding="utf-8") as f:
+            return [t["name"] for t in json.load(f)["teams"] if "gone_since" in t]
+    good = gw.namespaces
+    gw.namespaces = good.replace("(cn=rust-*)", "(cn=none-*)") + '[namespace.x]\nread = ["group:twofold"]\n'
+    gw.write_conf()
+    gw.reload()
+    assert gw.audit("reload")[-1]["outcome"] != "ok", gw.audit("reload")
+    assert config(gw, "core", gw.token("pete")) == 200
+    wait_until("the list as it is in force", lambda: gone() == [])
+    assert not gw.audit("team-vanish")
+
+
 def test_two_groups_of_one_name_make_no_namespace(env):
     slapd, gw = world(env)
     pete = gw.token("pete")
