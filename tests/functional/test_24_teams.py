@@ -136,7 +136,7 @@ def test_a_team_comes_and_goes_without_a_restart_and_disturbs_nobody(env):
     other = gw.request("GET", "/api/cargo/billinx/index/bi/ll/billing-lib", token=paula)
     assert answer.status == other.status == 403 and answer.text.replace("billing", "billinx") == other.text
     assert os.path.exists(os.path.join(gw.state, "namespaces/billing/crates/billing-lib/billing-lib-1.0.0.crate"))
-    gone = gw.audit("team-vanish")
+    gone = wait_until("the record", lambda: gw.audit("team-vanish"))
     assert [r["namespace"] for r in gone] == ["billing"] and "no longer" in gone[0]["detail"]
     assert re.search(r"billing: team gone since 20\S+Z, 1 crates on disk", gw.ctl("namespace", "list", ok=True).stdout)
     assert "1 crates looked at, 0 problems" in gw.ctl("verify", "billing", ok=True).stdout
