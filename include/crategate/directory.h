@@ -4,8 +4,8 @@
  * real one) and tests/fakes/fake_directory (in memory).
  *
  * All operations but canonical_dn may block on the network up to the login
- * deadline of the configuration; they are called on workers only and may run
- * at once on many threads. "The directory says no" and "the directory did not
+ * deadline of the configuration; they are called on askers only, never on
+ * workers (docs/architecture.md), and may run at once on many threads. "The directory says no" and "the directory did not
  * answer" are different results everywhere:
  *
  *   OK               the answer is in *_out
@@ -16,7 +16,8 @@
  *   CONFLICT         resolve_group: more than one entry bears the name; the detail names them.
  *                    find: more than one person matches the name
  *   INVALID          canonical_dn: not a DN. probe: the server lacks what the settings ask of it
- *   UNAVAILABLE      nobody answered in time, a limit was hit, an answer was partial or malformed
+ *   UNAVAILABLE      nobody answered in time, a limit was hit, an answer was partial or malformed.
+ *                    login: err->password_sent says whether a bind went out that nobody answered
  */
 #ifndef CRATEGATE_DIRECTORY_H
 #define CRATEGATE_DIRECTORY_H

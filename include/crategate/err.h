@@ -18,6 +18,7 @@
 #define CRATEGATE_ERR_H
 
 #include <stdarg.h>
+#include <stdbool.h>
 
 #define CG_CHECK __attribute__((warn_unused_result))
 #define CG_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
@@ -57,6 +58,7 @@ enum cg_err {
 struct cg_error {
     enum cg_err code;
     unsigned retry_after_s;             /* for 429 and 503; 0: the default of the place that answers */
+    bool password_sent;                 /* of a login that is UNAVAILABLE: the directory may have counted it as wrong */
     char detail[CG_ERROR_DETAIL_MAX];   /* one or more sentences for a person; never a secret */
     char internal[CG_ERROR_DETAIL_MAX]; /* for the log only, never sent to a caller; may be empty */
 };

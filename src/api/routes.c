@@ -7,14 +7,15 @@
 
 /* A row without an action or a way to authenticate does not compile: READ, PUBLISH... name the enum's members, and
  * every macro parameter is used. */
-#define STYLED(style_, methods_, pattern_, action_, auth_, body_, event_, fast_, slow_, doc_)                          \
+#define ROUTE_OF(style_, asks_, methods_, pattern_, action_, auth_, body_, event_, fast_, slow_, doc_)                 \
     {                                                                                                                  \
         .methods = (methods_), .pattern = (pattern_), .action = CG_ACTION_##action_, .auth = CG_AUTH_##auth_,          \
         .style = CG_STYLE_##style_, .body = CG_BODY_##body_, .event = CG_AUDIT_##event_, .fast = (fast_),              \
-        .slow = (slow_), .doc = (doc_)                                                                                 \
+        .slow = (slow_), .asks_directory = (asks_), .doc = (doc_)                                                      \
     }
-#define ROUTE(...) STYLED(CARGO, __VA_ARGS__)
-#define JFROG(...) STYLED(ARTIFACTORY, __VA_ARGS__) /* what Artifactory's clients ask for, answered in its shapes */
+#define ROUTE(...) ROUTE_OF(CARGO, false, __VA_ARGS__)
+#define ASKING_ROUTE(...) ROUTE_OF(CARGO, true, __VA_ARGS__)
+#define JFROG(...) ROUTE_OF(ARTIFACTORY, false, __VA_ARGS__) /* for Artifactory's clients, answered in its shapes */
 
 static const struct cg_route routes[] = {
     /* clang-format off */
@@ -36,7 +37,8 @@ static const struct cg_route routes[] = {
     ROUTE(CG_DELETE, API "/{crate}/{version}/yank", YANK, TOKEN, NONE, YANK, NULL, cg_api_yank, "Yanks a version"),
     ROUTE(CG_PUT, API "/{crate}/{version}/unyank", YANK, TOKEN, NONE, UNYANK, NULL, cg_api_unyank, "Takes a yank back"),
     ROUTE(CG_GET, API "/{crate}/owners", READ, TOKEN, NONE, NONE, NULL, cg_api_owners, "Lists a crate's owners"),
-    ROUTE(CG_PUT, API "/{crate}/owners", OWNERS, TOKEN, MEMORY, OWNER_ADD, NULL, cg_api_owners_add, "Adds owners"),
+    ASKING_ROUTE(CG_PUT, API "/{crate}/owners", OWNERS, TOKEN, MEMORY, OWNER_ADD, NULL, cg_api_owners_add,
+                 "Adds owners"),
     ROUTE(CG_DELETE, API "/{crate}/owners", OWNERS, TOKEN, MEMORY, OWNER_REMOVE, NULL, cg_api_owners_remove,
           "Removes owners"),
 
@@ -96,14 +98,14 @@ static const struct cg_route routes[] = {
           "404 that names the sparse index instead"),
 
     ROUTE(CG_GET, "/me", NONE, NONE, NONE, NONE, cg_api_me, NULL, "The page on which a person makes a token"),
-    ROUTE(CG_POST, "/me", NONE, NONE, MEMORY, TOKEN_CREATE, NULL, cg_api_me_login, "The form of that page"),
+    ASKING_ROUTE(CG_POST, "/me", NONE, NONE, MEMORY, TOKEN_CREATE, NULL, cg_api_me_login, "The form of that page"),
     ROUTE(CG_GET, "/api/cargo/{ns}/me", NONE, NONE, NONE, NONE, cg_api_me_redirect, NULL,
           "Where `cargo login` sends people: 303 to `/me`"),
     ROUTE(CG_GET, "/", NONE, NONE, NONE, NONE, cg_api_me_redirect, NULL, "303 to `/me`"),
     ROUTE(CG_POST, "/api/v1/hooks/artifactory", NONE, NONE, MEMORY, NONE, NULL, cg_api_hook_artifactory,
           "A webhook of Artifactory: `X-JFrog-Event-Auth` is the secret, or the body's HMAC-SHA-256 under it; 202"),
     ROUTE(CG_GET, "/livez", NONE, NONE, NONE, NONE, cg_api_livez, NULL, "200 while the process serves"),
-    ROUTE(CG_GET, "/readyz", NONE, NONE, NONE, NONE, NULL, cg_api_readyz,
+    ASKING_ROUTE(CG_GET, "/readyz", NONE, NONE, NONE, NONE, NULL, cg_api_readyz,
           "200 when database, storage and directory answer, else 503; never binds a person"),
     ROUTE(CG_GET, "/metrics", NONE, NONE, NONE, NONE, cg_api_metrics, NULL, "Prometheus metrics"),
     /* clang-format on */

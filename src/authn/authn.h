@@ -4,7 +4,7 @@
  *
  * cg_authn_fast answers from memory alone and never blocks: every token is in
  * memory, a person's last verdict too. What it cannot answer is AGAIN, and then
- * cg_authn_slow does, on a worker. Bad tokens never reach database or directory.
+ * cg_authn_slow does, on an asker. Bad tokens never reach database or directory.
  *
  *   OK               the caller is in `answer`
  *   AGAIN            fast only: ask slow

@@ -19,6 +19,7 @@
 #define PAUSE_MORE_MS 150
 #define RETRY_AFTER_S 30
 #define ADDRESS_WINDOW_MS 60000
+#define SILENCE_WINDOW_MS 300000
 #define KEY_MAX 512
 
 /* One login on its way. */
@@ -138,6 +139,35 @@ static void count_failure(const struct attempt *at)
         cg_throttle_fail(authn->by_person, person_key("id:", at->id, key), person_limit(at), now);
 }
 
+/* A directory that was too slow for us may have counted a wrong password all the same, and locks after a few. So a
+ * person's binds that it left unanswered are few as well, but it is the directory that is to blame: 503, and not for
+ * the whole failure_window. */
+static struct cg_throttle_limit silence_limit(const struct attempt *at)
+{
+    int64_t window = ldap_of(at)->failure_window;
+
+    return (struct cg_throttle_limit){.max = ldap_of(at)->max_failures_per_user,
+                                      .window_ms = window < SILENCE_WINDOW_MS ? window : SILENCE_WINDOW_MS};
+}
+
+static void count_silence(const struct attempt *at)
+{
+    char key[KEY_MAX];
+
+    if (at->id)
+        cg_throttle_fail(at->view->authn->by_person, person_key("silence:", at->id, key), silence_limit(at),
+                         cg_clock_mono_ms());
+}
+
+static unsigned silence_wait_s(const struct attempt *at)
+{
+    char key[KEY_MAX];
+
+    return at->id ? cg_throttle_wait_s(at->view->authn->by_person, person_key("silence:", at->id, key),
+                                       silence_limit(at), at->arrived_ms)
+                  : 0;
+}
+
 /* By what was typed, and by whom that is: another spelling of the name does not take a refused password there again. */
 static bool is_known_bad(const struct attempt *at)
 {
@@ -149,6 +179,13 @@ static bool is_known_bad(const struct attempt *at)
             cg_password_cache_is_bad(passwords, person_key("id:", at->id, key), password_of(at), at->arrived_ms));
 }
 
+static enum cg_err check_silence(struct attempt *at)
+{
+    struct cg_error said = {.retry_after_s = silence_wait_s(at), .detail = "it left the last logins unanswered"};
+
+    return said.retry_after_s ? unanswered(at, &said) : CG_OK;
+}
+
 /* May the directory be asked? What it refused before is refused again, without another failure being counted. */
 static enum cg_err check_memory(struct attempt *at)
 {
@@ -158,7 +195,7 @@ static enum cg_err check_memory(struct attempt *at)
         return refuse(at);
     wait = wait_s(at);
     if (wait == 0)
-        return CG_OK;
+        return check_silence(at);
     cg_metric_add(CG_METRIC_LOGIN_THROTTLED, 1);
     cg_error_set(at->err, CG_ERR_THROTTLED,
                  "too many failed logins for this user or from this address; the directory is not asked again before "
@@ -342,6 +379,8 @@ static enum cg_err bind_person(struct attempt *at)
 
     if (rc == CG_ERR_UNAUTHENTICATED)
         return fail(at, &said);
+    if (said.password_sent)
+        count_silence(at);
     if (rc != CG_OK)
         return unanswered(at, &said);
     q.id = cg_identity_id(who);

@@ -56,14 +56,12 @@ static void renew(const struct cg_authn_view *view)
         free(ids[i]);
 }
 
-/* Asked just now: there is nobody, and that is no mass fault. */
-static bool is_gone_for_good(const struct cg_authn_view *view, const char *id)
+/* Asked since `before`: there is nobody, and that is no mass fault. */
+static bool is_gone_for_good(const struct cg_authn_view *view, const char *id, int64_t before)
 {
     struct cg_subject_state state = {0};
-    int64_t before = cg_clock_mono_ms();
-    bool gone = cg_authn_refresh(view, id) && !cg_subjects_guarded(view->authn->subjects) &&
-                cg_subjects_get(view->authn->subjects, id, &state) && state.verdict == CG_VERDICT_GONE &&
-                state.asked_at >= before;
+    bool gone = !cg_subjects_guarded(view->authn->subjects) && cg_subjects_get(view->authn->subjects, id, &state) &&
+                state.verdict == CG_VERDICT_GONE && state.asked_at >= before;
 
     cg_subject_state_clear(&state);
     return gone;
@@ -91,14 +89,18 @@ static void purge(const struct cg_authn_view *view)
     struct cg_authn *authn = view->authn;
     char *ids[PURGE_AT_ONCE];
     int64_t after = view->conf->ldap.purge_after;
+    int64_t every = after < PURGE_EVERY_MS ? after : PURGE_EVERY_MS, now = cg_clock_mono_ms();
+    bool answered = true;
     size_t count;
 
-    if (cg_clock_mono_ms() - authn->purged_at < (after < PURGE_EVERY_MS ? after : PURGE_EVERY_MS) || cg_subjects_guarded(authn->subjects))
+    if (now - authn->purged_at < every || cg_subjects_guarded(authn->subjects))
         return;
-    authn->purged_at = cg_clock_mono_ms();
+    authn->purged_at = now;
     count = cg_subjects_purgeable(authn->subjects, view->conf, ids, PURGE_AT_ONCE);
     for (size_t i = 0; i < count; i++) {
-        if (!atomic_load(&authn->ending) && is_gone_for_good(view, ids[i]))
+        /* A silent directory is not waited for sixteen times. */
+        answered = answered && !atomic_load(&authn->ending) && cg_authn_refresh(view, ids[i]);
+        if (answered && is_gone_for_good(view, ids[i], now))
             purge_one(authn, ids[i]);
         free(ids[i]);
     }

@@ -106,7 +106,8 @@ const struct cg_conf_key cg_conf_keys[] = {
     {MAIN("index_cache_size", index_cache_size), .kind = CG_KIND_SIZE, .flags = CG_KEY_RESTART, .def = "\"256M\"",
      RANGE(64 * KIB, TIB), .doc = "Memory for index files that are served without reading the disk."},
     {MAIN("workers", workers), .kind = CG_KIND_UINT, .flags = CG_KEY_RESTART, .def = "0", RANGE(0, 1024),
-     .doc = "Threads for what has to wait: directory, database, disk. 0: chosen from the number of processors."},
+     .doc = "Threads for what has to wait for disk and database, and as many for what has to wait for the directory (logins "
+            "above all). 0: chosen from the number of processors."},
     {MAIN("max_connections", max_connections), .kind = CG_KIND_UINT, .flags = CG_KEY_RESTART, .def = "4096",
      RANGE(1, 1000000),
      .doc = "Connections open at once. The limit of open files (LimitNOFILE) must leave room for them."},

@@ -4,37 +4,51 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include "base/secret.h"
+#include "base/terminal.h"
 #include "crategated/wiring.h"
 
 #define SYNOPSIS "ldap USER [--password]"
 #define PASSWORD_MAX 1024
 
-/* From the terminal without echo, or a line of standard input when that is none. */
-static void read_password(struct cg_secret *out)
+/* A line of standard input; what is behind it is nobody's. Without stdio, whose buffer would keep a copy. */
+static enum cg_err read_input(struct cg_secret *out, struct cg_error *err)
 {
-    struct termios old, quiet;
-    bool tty = tcgetattr(STDIN_FILENO, &old) == 0;
     char line[PASSWORD_MAX];
+    size_t len = 0;
+    ssize_t n = 0;
+    char *end = NULL;
 
-    if (tty) {
-        quiet = old;
-        quiet.c_lflag &= ~(tcflag_t)ECHO;
-        fputs("Password: ", stderr);
-        tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
+    while (!end && len < sizeof(line) && (n = read(STDIN_FILENO, line + len, sizeof(line) - len)) > 0) {
+        end = memchr(line + len, '\n', (size_t)n);
+        len += (size_t)n;
     }
-    if (fgets(line, sizeof(line), stdin)) {
-        line[strcspn(line, "\n")] = '\0';
-        cg_secret_set(out, line, strlen(line));
-    }
-    if (tty) {
-        tcsetattr(STDIN_FILENO, TCSAFLUSH, &old);
-        fputc('\n', stderr);
-    }
+    if (end || (n == 0 && len < sizeof(line)))
+        cg_secret_set(out, line, end ? (size_t)(end - line) : len);
     cg_wipe(line, sizeof(line));
+    if (out->len)
+        return CG_OK;
+    return cg_error_set(err, CG_ERR_INVALID, "standard input has no password, or one of more than %d bytes",
+                        PASSWORD_MAX - 1);
+}
+
+/* From the terminal without echo, or a line of standard input when that is none. */
+static enum cg_err read_password(struct cg_secret *out, struct cg_error *err)
+{
+    struct cg_terminal *terminal = NULL;
+    enum cg_err rc;
+
+    if (!isatty(STDIN_FILENO))
+        return read_input(out, err);
+    rc = cg_terminal_open(&terminal, err);
+    if (rc == CG_OK)
+        rc = cg_terminal_ask_secret(terminal, "Password: ", 0, out, err);
+    if (rc == CG_OK && !out->len)
+        rc = cg_error_set(err, CG_ERR_INVALID, "no password was entered");
+    cg_terminal_close(&terminal);
+    return rc;
 }
 
 /* What they may do where, and what is not as the configuration means it. */
@@ -77,8 +91,10 @@ int cg_ctl_ldap(struct cg_ctl *ctl, int argc, char **argv)
         return cg_ctl_usage(SYNOPSIS);
     if (cg_wire_directory(ctl->conf, &dir, &err) != CG_OK)
         return cg_ctl_fail(&err, "directory settings");
-    if (with_password)
-        read_password(&password);
+    if (with_password && read_password(&password, &err) != CG_OK) {
+        cg_directory_free(&dir);
+        return cg_ctl_fail(&err, "ldap --password");
+    }
     puts("Directory");
     if (dir->ops->diagnose(dir, argv[1], with_password ? &password : NULL, cg_ctl_report, &failures, &who, &err) !=
             CG_OK &&

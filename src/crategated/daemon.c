@@ -236,6 +236,7 @@ static void stop_authn(struct cg_daemon *d)
     cg_authn_free(&d->gw.authn);
 }
 
+/* As many of the one kind as of the other: who asks the directory mostly sleeps. */
 static enum cg_err start_pool(struct cg_daemon *d, struct cg_error *err)
 {
     unsigned workers = d->conf->workers ? d->conf->workers : cores() * WORKERS_PER_CORE;
@@ -244,11 +245,13 @@ static enum cg_err start_pool(struct cg_daemon *d, struct cg_error *err)
     if (!d->conf->workers && workers < WORKERS_MIN)
         workers = WORKERS_MIN;
     d->gw.pool = cg_pool_new("worker", workers, (size_t)workers * QUEUE_PER_WORKER);
+    d->gw.askers = cg_pool_new("asker", workers, (size_t)workers * QUEUE_PER_WORKER);
     return CG_OK;
 }
 
 static void stop_pool(struct cg_daemon *d)
 {
+    cg_pool_free(&d->gw.askers);
     cg_pool_free(&d->gw.pool);
 }
 

@@ -14,6 +14,7 @@
 #include "log/log.h"
 
 #define DEFAULT_CONF CG_SYSCONFDIR "/crategate/crategate.toml"
+#define RELOAD_PAUSE_S 1
 
 enum mode { MODE_RUN, MODE_TEST, MODE_DUMP };
 
@@ -53,12 +54,25 @@ static int check_only(const char *file, enum mode mode)
     return rc == CG_OK && fflush(stdout) == 0 ? 0 : 1;
 }
 
+/* A directory that was exchanged keeps its connections for a minute (reload.c): however fast SIGHUPs come, there must not
+ * be more of them than the directory and we have room for. What comes meanwhile is one reload, and an end is never late. */
+static int next_signal(const sigset_t *signals)
+{
+    const struct timespec pause = {.tv_sec = RELOAD_PAUSE_S};
+    sigset_t ends = *signals;
+    int sig;
+
+    sigdelset(&ends, SIGHUP);
+    sig = sigtimedwait(&ends, NULL, &pause);
+    return sig > 0 || sigwait(signals, &sig) == 0 ? sig : 0;
+}
+
 static void serve(struct cg_daemon *daemon, const sigset_t *signals)
 {
     int sig = 0;
 
     cg_notify("READY=1");
-    while (sigwait(signals, &sig) == 0 && sig == SIGHUP)
+    for (int rc = sigwait(signals, &sig); rc == 0 && sig == SIGHUP; sig = next_signal(signals))
         cg_daemon_reload(daemon);
     cg_log(CG_LOG_INFO, "crategated", NULL, "ending on signal %d: answering what is under way", sig);
     cg_notify("STOPPING=1");

@@ -166,6 +166,7 @@ void cg_daemon_reload(struct cg_daemon *daemon)
         cg_log(CG_LOG_ERROR, "conf", NULL, "%s is not good, the configuration in force stays%s%s", daemon->conf_file,
                report.len ? "" : ": ", report.len ? "" : err.detail);
         cg_daemon_log_lines(CG_LOG_ERROR, "conf", &report);
+        daemon->resolve_at_ms = 0; /* what it noted of the teams (teams.json) was by the other configuration's question */
     }
     record(daemon, rc, rc == CG_OK ? NULL : err.detail);
     pthread_mutex_unlock(&daemon->reload_lock);

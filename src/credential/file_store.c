@@ -73,7 +73,7 @@ static enum cg_err write_all(const char *path, const struct cg_login_list *list,
     cg_buf_init(&content, CONTENT_MAX);
     CG_ASSERT(cg_buf_reserve(&content, CONTENT_MAX)); /* at once: growing would leave copies behind */
     cg_login_list_write(&content, list);
-    if (cg_buf_failed(&content))
+    if (cg_buf_failed(&content) || list->count > CG_LOGINS_MAX)
         rc = cg_error_set(err, CG_ERR_INVALID, "\"%s\" is full; log out of gateways that are not in use", path);
     else
         rc = cg_file_replace(path, content.data, content.len, 0600, err);

@@ -18,12 +18,13 @@ static const char *registry_of(const struct cg_action_call *call)
     return call->request->name ? call->request->name : "NAME";
 }
 
-/* The gateway knows the token no more. Its user's name is kept for the next login. */
-static void drop_token(const struct cg_action_call *call, struct cg_login_record *record)
+/* The gateway knows the token no more. Its user's name is kept for the next login, and so is a token that another cargo
+ * got while the gateway was being asked about this one. */
+static void drop_token(const struct cg_action_call *call, const struct cg_login_record *record)
 {
-    cg_secret_free(&record->token);
-    record->id = 0;
-    if (cg_vault_save(call->vault, record, NULL, NULL) != CG_OK)
+    enum cg_err rc = cg_vault_drop_token(call->vault, record, NULL);
+
+    if (rc != CG_OK && rc != CG_ERR_CONFLICT && rc != CG_ERR_ABSENT)
         cg_note("the token that was refused could not be removed; `cargo logout` does");
 }
 

@@ -11,7 +11,6 @@
 #include "crategate/token.h"
 
 #define LIST_VERSION 1
-#define LOGINS_MAX 100
 #define WEEK_S (7 * 86400)
 
 void cg_login_record_free(struct cg_login_record *record)
@@ -198,8 +197,8 @@ static enum cg_err read_items(const json_t *logins, struct cg_login_list *list, 
     size_t count = json_array_size(logins);
     enum cg_err rc = CG_OK;
 
-    if (!json_is_array(logins) || count > LOGINS_MAX)
-        return cg_error_set(err, CG_ERR_INVALID, "\"logins\" must be a list of at most %d", LOGINS_MAX);
+    if (!json_is_array(logins) || count > CG_LOGINS_MAX)
+        return cg_error_set(err, CG_ERR_INVALID, "\"logins\" must be a list of at most %d", CG_LOGINS_MAX);
     list->items = cg_calloc(count + 1, sizeof(*list->items));
     for (size_t i = 0; rc == CG_OK && i < count; i++) {
         rc = read_object(json_array_get(logins, i), &list->items[i], err);

@@ -45,6 +45,8 @@ bool cg_login_record_covers(const struct cg_login_record *record, const char *ns
 void cg_date(int64_t wall_s, char out[CG_DATE_SIZE]);
 
 /* A list of them, {"version":1,"logins":[...]}, as the file has it. */
+#define CG_LOGINS_MAX 100
+
 struct cg_login_list {
     struct cg_login_record *items;
     size_t count;

@@ -4,7 +4,7 @@
 #define CG_CREDENTIAL_OBTAIN_H
 
 #include "credential/login_record.h"
-#include "credential/terminal.h"
+#include "base/terminal.h"
 
 /* `record` says for which base and user and how narrow; it gets the token. A password that is not accepted is asked for
  * again, three times in all. ABSENT: the line was empty; TIMEOUT: nothing came within timeout_s seconds (0: any time);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "authn/token_secret.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -282,7 +283,8 @@ static enum cg_err read_made(const struct exchange *x, struct cg_login_record *r
     const char *token = cg_json_str(made, "token"), *until = cg_json_str(made, "expired_at");
     int64_t expires_at = 0;
 
-    if (rc == CG_OK && token && *token && (!until || cg_time_parse_rfc3339(until, &expires_at) == CG_OK)) {
+    if (rc == CG_OK && token && cg_token_secret_plausible(token, strlen(token)) &&
+        (!until || cg_time_parse_rfc3339(until, &expires_at) == CG_OK)) {
         cg_secret_set(&record->token, token, strlen(token));
         record->id = json_integer_value(json_object_get(made, "id"));
         record->made_at = cg_clock_wall_s();

@@ -200,6 +200,27 @@ enum cg_err cg_vault_remove(struct cg_vault *vault, const char *base, struct cg_
     return rc;
 }
 
+enum cg_err cg_vault_drop_token(struct cg_vault *vault, const struct cg_login_record *record, struct cg_error *err)
+{
+    struct cg_login_record current = {0};
+    int fd = -1;
+    enum cg_err rc = lock(vault, &fd, err);
+
+    if (rc != CG_OK)
+        return rc;
+    rc = cg_vault_load(vault, record->base, &current, err);
+    if (rc == CG_OK && !cg_secret_equal(&current.token, &record->token))
+        rc = cg_error_set(err, CG_ERR_CONFLICT, "somebody else has logged in to %s meanwhile", record->base);
+    if (rc == CG_OK) {
+        cg_secret_free(&current.token);
+        current.id = 0;
+        rc = save_locked(vault, &current, NULL, err);
+    }
+    cg_login_record_free(&current);
+    close(fd);
+    return rc;
+}
+
 enum cg_err cg_vault_remind(struct cg_vault *vault, const struct cg_login_record *record, int64_t now,
                             struct cg_error *err)
 {

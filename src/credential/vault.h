@@ -27,6 +27,10 @@ enum cg_err cg_vault_save(struct cg_vault *vault, const struct cg_login_record *
                           struct cg_error *err) CG_CHECK;
 /* From every store. ABSENT when none had it. */
 enum cg_err cg_vault_remove(struct cg_vault *vault, const char *base, struct cg_error *err) CG_CHECK;
+/* Takes the token out of what is kept, not the name: the gateway refuses it. CONFLICT when another process has put
+ * another token in its place, which stays. */
+enum cg_err cg_vault_drop_token(struct cg_vault *vault, const struct cg_login_record *record,
+                                struct cg_error *err) CG_CHECK;
 /* Notes that the person is told now that this login ends soon. CONFLICT when another process did so within a day, or
  * has put another token in its place. */
 enum cg_err cg_vault_remind(struct cg_vault *vault, const struct cg_login_record *record, int64_t now,

@@ -99,6 +99,7 @@ struct cg_route {
     enum cg_audit_event event; /* recorded on success; CG_AUDIT_NONE: only refusals are */
     enum cg_step (*fast)(struct cg_request *req); /* on the polling thread, never blocks; NULL: always slow */
     enum cg_step (*slow)(struct cg_request *req); /* on a worker; NULL: always fast */
+    bool asks_directory;    /* slow does, so it runs on an asker and not on a worker */
     const char *doc;        /* one line for the API reference */
 };
 
@@ -162,6 +163,7 @@ struct cg_request {
     bool recorded;            /* the change is in the audit trail already */
     uint64_t swallowed;       /* body bytes read after the request was refused */
     uint64_t response_len;
+    int64_t waits_since_ms;   /* for a worker or an asker; monotonic */
     struct cg_job job;
     struct cg_feed_waiter waiter;
 };
@@ -174,7 +176,9 @@ struct cg_gateway {
     struct cg_registry *registry;
     struct cg_metadata *metadata;
     struct cg_audit *audit;
-    struct cg_pool *pool;        /* requests */
+    struct cg_pool *pool;        /* workers: what waits for disk and database */
+    struct cg_pool *askers;      /* what waits for the directory, and for nothing of that the workers are needed: so one
+                                  * that is silent takes no worker away from downloads and publishes */
     struct cg_directory *(*directory)(struct cg_gateway *gw); /* the current one; stays valid until the end */
     const char *spool_dir;
     atomic_bool draining;        /* set once at SIGTERM: /readyz says so */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "crategate/clock.h"
 #include "http/record.h"
 #include "http/spool.h"
 #include "log/metrics.h"
@@ -12,6 +13,7 @@
 #define SWALLOW_FACTOR 4
 #define SWALLOW_LEAST (64u * 1024u)
 #define QUEUE_FULL_RETRY_S 5
+#define LATE_RETRY_S 30
 
 enum cg_step cg_pipeline_run(struct cg_request *req)
 {
@@ -60,6 +62,26 @@ static bool await_feed(struct cg_request *req)
     return waits;
 }
 
+/* AUTHN comes here for nothing else. */
+static bool asks_directory(const struct cg_request *req)
+{
+    return req->step == CG_AT_AUTHN || (req->step == CG_AT_EXECUTE && req->route->asks_directory);
+}
+
+bool cg_pipeline_late(const struct cg_request *req)
+{
+    return asks_directory(req) &&
+           cg_clock_mono_ms() - req->waits_since_ms > cg_policy_conf(req->policy)->ldap.login_timeout;
+}
+
+enum cg_err cg_pipeline_too_late(struct cg_request *req)
+{
+    cg_error_set(&req->error, CG_ERR_UNAVAILABLE,
+                 "more is being asked of the directory than it answers at the moment; try again later");
+    req->error.retry_after_s = LATE_RETRY_S;
+    return CG_ERR_UNAVAILABLE;
+}
+
 static void run_job(struct cg_job *job)
 {
     struct cg_request *req = (struct cg_request *)((char *)job - offsetof(struct cg_request, job));
@@ -91,9 +113,10 @@ void cg_pipeline_wait(struct cg_request *req)
     }
     CG_ASSERT(req->phase == CG_PHASE_WORK && cg_pipeline_steps[req->step].work != NULL);
     req->worked = true;
+    req->waits_since_ms = cg_clock_mono_ms();
     req->job.run = run_job;
     /* Submitted, it may be on its way already: nothing of it is touched here any more. */
-    if (!cg_pool_submit(req->gw->pool, &req->job)) {
+    if (!cg_pool_submit(asks_directory(req) ? req->gw->askers : req->gw->pool, &req->job)) {
         req->worked = false;
         refuse_overload(req);
     }

@@ -31,6 +31,10 @@ extern const struct cg_pipeline_step cg_pipeline_steps[CG_AT_RESPOND + 1];
 
 /* Makes sure that req->error says `code`, and answers RESPOND. */
 enum cg_step cg_pipeline_refuse(struct cg_request *req, enum cg_err code);
+/* Has it waited for an asker for so long that whoever sent it should hear that now, and not ask as well? */
+bool cg_pipeline_late(const struct cg_request *req);
+/* Says so in req->error: UNAVAILABLE. */
+enum cg_err cg_pipeline_too_late(struct cg_request *req);
 /* The most body bytes that the route takes. */
 uint64_t cg_pipeline_body_limit(const struct cg_request *req);
 /* Sets req->error to the sentence that names the limit. */

@@ -244,8 +244,12 @@ static enum cg_step run_authn(struct cg_request *req)
 static void work_authn(struct cg_request *req)
 {
     struct cg_authn_request ask = authn_request(req);
-    enum cg_err rc = cg_authn_slow(req->gw->authn, &ask, &req->authn, &req->error);
+    bool late = cg_pipeline_late(req);
+    enum cg_err rc = late ? cg_authn_fast(req->gw->authn, &ask, &req->authn, &req->error)
+                          : cg_authn_slow(req->gw->authn, &ask, &req->authn, &req->error);
 
+    if (late && rc == CG_ERR_AGAIN) /* what others have heard meanwhile does not help */
+        rc = cg_pipeline_too_late(req);
     if (needs_nobody(req, rc)) {
         req->error = (struct cg_error){0};
         let_anonymous_in(req);
@@ -392,8 +396,10 @@ static enum cg_step run_execute(struct cg_request *req)
 static void work_execute(struct cg_request *req)
 {
     bool change = is_change(req->route);
-    enum cg_err rc = change ? cg_audit_reserve(req->gw->audit, &req->error) : CG_OK;
+    enum cg_err rc = cg_pipeline_late(req) ? cg_pipeline_too_late(req) : CG_OK;
 
+    if (rc == CG_OK && change)
+        rc = cg_audit_reserve(req->gw->audit, &req->error);
     if (rc != CG_OK) {
         cg_pipeline_refuse(req, rc);
         req->phase = CG_PHASE_REFUSED;
@@ -417,7 +423,7 @@ static uint64_t response_len(const struct cg_response *response)
 {
     if (response->blob)
         return response->gzip ? response->blob->gzip_len : response->blob->len;
-    return response->fd >= 0 ? response->file_len : response->buf.len;
+    return response->fd >= 0 || response->feed ? response->file_len : response->buf.len;
 }
 
 static enum cg_step run_respond(struct cg_request *req)

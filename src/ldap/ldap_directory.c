@@ -98,6 +98,8 @@ enum cg_err cg_ldap_directory_prove(struct cg_ldap_directory *d, const struct cg
         return rc;
     cg_metric_add(CG_METRIC_DIRECTORY_BINDS, 1);
     rc = cg_ldap_conn_bind(conn, person->entry->dn, password, deadline, &note, err);
+    if (rc == CG_ERR_UNAVAILABLE && note.result < 0 && err)
+        err->password_sent = true;
     if (rc == CG_OK)
         rc = cg_ldap_conn_not_anonymous(conn, deadline, err);
     if (rc == CG_OK)

@@ -12,8 +12,11 @@
 #include "log/log.h"
 #include "log/metrics.h"
 
-/* Directories count wrong passwords over half an hour or so: twice within it locks nothing. */
-#define REFUSED_HOLD_MS (15 * 60 * 1000)
+/* Directories count wrong passwords over half an hour or so, and lock after three or more: never more than two within
+ * a quarter of an hour, as for people. The first wait is short, for a password that is changed in the file before it is
+ * in the directory, or has not yet come to all of its servers. */
+#define FIRST_HOLD_MS (5 * 60 * 1000)
+#define HOLD_MS (15 * 60 * 1000)
 
 struct cg_ldap_service {
     const struct cg_conf_ldap *conf;
@@ -22,8 +25,14 @@ struct cg_ldap_service {
     struct cg_secret password;
     bool proven;           /* some server took this password */
     bool busy;             /* one that is not proven is being tried */
-    int64_t refused_until; /* this password was refused: not before that; 0: it was not */
+    unsigned refusals;     /* of this password since it was last taken */
+    int64_t refused_until; /* not before that; 0: it was not refused */
 };
+
+int64_t cg_ldap_service_hold_ms(unsigned refusals)
+{
+    return refusals <= 1 ? FIRST_HOLD_MS : HOLD_MS;
+}
 
 struct cg_ldap_service *cg_ldap_service_new(const struct cg_conf_ldap *conf)
 {
@@ -65,6 +74,7 @@ static bool reread(struct cg_ldap_service *service)
     if (changed) {
         cg_secret_copy(&service->password, &found);
         service->proven = false;
+        service->refusals = 0;
         service->refused_until = 0;
         cg_log(CG_LOG_INFO, "ldap", NULL, "bind_password_file=changed");
     }
@@ -111,10 +121,11 @@ static bool learn(struct cg_ldap_service *service, const struct cg_secret *passw
         again = result == LDAP_INVALID_CREDENTIALS; /* somebody else has read the file again */
     } else if (rc == CG_OK) {
         service->proven = true;
+        service->refusals = 0;
         service->refused_until = 0;
     } else if (result == LDAP_INVALID_CREDENTIALS) {
         service->proven = false;
-        service->refused_until = cg_clock_mono_ms() + REFUSED_HOLD_MS;
+        service->refused_until = cg_clock_mono_ms() + cg_ldap_service_hold_ms(++service->refusals);
         again = reread(service);
     }
     pthread_cond_broadcast(&service->tried);

@@ -23,6 +23,9 @@ struct cg_ldap_service;
 struct cg_ldap_service *cg_ldap_service_new(const struct cg_conf_ldap *conf);
 void cg_ldap_service_free(struct cg_ldap_service **service); /* wipes */
 
+/* For how long a password that was refused so often in a row is not sent again. */
+int64_t cg_ldap_service_hold_ms(unsigned refusals);
+
 /* Makes a fresh connection ours. UNAUTHENTICATED: refused, with a hint in err->internal. UNAVAILABLE. */
 enum cg_err cg_ldap_service_bind(struct cg_ldap_service *service, struct cg_ldap_conn *conn, int64_t deadline,
                                  struct cg_error *err) CG_CHECK;

@@ -133,10 +133,10 @@ static enum cg_err check_template(const struct cg_conf_ldap *conf, struct cg_err
     cg_buf_init(&sample, CG_LDAP_DN_MAX);
     cg_ldap_escape_fill_dn(&sample, conf->user_dn_template, "x");
     rc = cg_ldap_dn_canonical(cg_buf_str(&sample), &canonical, err);
-    if (rc == CG_OK && !cg_ldap_dn_within(canonical, conf->search_base, CG_SCOPE_SUB))
+    if (rc == CG_OK && !cg_ldap_dn_within(canonical, conf->search_base, conf->search_scope))
         rc = cg_error_set(err, CG_ERR_INVALID,
-                          "ldap.user_dn_template: \"%s\" is not below any ldap.search_base, where the owners of tokens "
-                          "are looked for",
+                          "ldap.user_dn_template: \"%s\" is not below any ldap.search_base, or not within its "
+                          "ldap.search_scope, where the owners of tokens are looked for",
                           conf->user_dn_template);
     free(canonical);
     cg_buf_free(&sample);

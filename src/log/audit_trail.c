@@ -82,7 +82,7 @@ static int catch_up(struct cg_audit_trail *trail)
     struct cg_audit_link head;
     bool linked;
     off_t size;
-    int errnum = cg_audit_head_read(&trail->head, &head);
+    int errnum = cg_audit_head_latest(&trail->head, &head);
     if (errnum == 0 && head.seq > trail->link.seq)
         trail->link = head;
     if (errnum == 0)
@@ -162,7 +162,8 @@ int cg_audit_trail_write(struct cg_audit_trail *trail, const char *record, size_
     return 0;
 }
 
-/* What is no file has no end to be read: there the head alone says how to go on, and says it at once. */
+/* What is no file has no end to be read: there the head alone says how to go on, and says it at once. Nor can others
+ * read the end of a file that was renamed, or emptied after it was copied, before we have flushed it: hence the note. */
 void cg_audit_trail_end(struct cg_audit_trail *trail)
 {
     if (trail->file.fd < 0)
@@ -170,6 +171,8 @@ void cg_audit_trail_end(struct cg_audit_trail *trail)
     int errnum = trail->file.regular ? 0 : cg_audit_head_write(&trail->head, &trail->link);
     if (errnum)
         trail->file.failed = errnum;
+    else if (trail->file.regular)
+        cg_audit_head_note(&trail->head, &trail->link);
     cg_audit_head_unlock(&trail->head);
 }
 

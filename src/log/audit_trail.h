@@ -5,7 +5,7 @@
  * Records are added between begin and end, which hold the lock of
  * state_dir/audit.head against other processes. What is the last record is
  * known from three places, of which the highest number is right: what this
- * process wrote, the head, and the end of the file, which is read again
+ * process wrote, the head with its note, and the end of the file, which is read again
  * whenever its length is not the one we left. One thread at a time. Results
  * that are an `int` are an errno value, 0 for success.
  */

@@ -201,7 +201,10 @@ static enum cg_err fake_login(struct cg_directory *dir, const char *username, co
     if (password->len == 0)
         return cg_error_hide(err, CG_ERR_UNAUTHENTICATED, REFUSED, "empty password");
     rc = enter(f, &f->counts.logins, err);
-    if (rc == CG_OK) {
+    if (rc == CG_OK && f->mode == CG_FAKE_MUTE) {
+        rc = cg_error_set(err, CG_ERR_UNAVAILABLE, "The directory does not answer.");
+        err->password_sent = true;
+    } else if (rc == CG_OK) {
         p = f->mode == CG_FAKE_CONFLICT ? NULL : by_name(f, username);
         if (p && p->state == CG_FAKE_OK && password_matches(p, password))
             *who_out = identity_of(p);

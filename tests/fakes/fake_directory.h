@@ -22,8 +22,9 @@
 
 enum cg_fake_person_state { CG_FAKE_OK, CG_FAKE_DISABLED, CG_FAKE_LOCKED, CG_FAKE_GONE };
 
-/* CONFLICT: find and resolve_group say that the name is ambiguous; login is UNAUTHENTICATED. */
-enum cg_fake_mode { CG_FAKE_ANSWERING, CG_FAKE_UNAVAILABLE, CG_FAKE_CONFLICT };
+/* CONFLICT: find and resolve_group say that the name is ambiguous; login is UNAUTHENTICATED. MUTE: everything but a login
+ * is answered; a login is UNAVAILABLE with the password on its way. */
+enum cg_fake_mode { CG_FAKE_ANSWERING, CG_FAKE_UNAVAILABLE, CG_FAKE_CONFLICT, CG_FAKE_MUTE };
 
 /* How often each operation reached the directory. A login with an empty password never does. */
 struct cg_fake_counts {

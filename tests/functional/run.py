@@ -1,22 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0 OR MIT
-"""Runs the functional tests: python3 run.py [-k WORD] [MODULE ...]
+"""Runs the functional tests: python3 run.py [-j N] [-k WORD] [MODULE ...]
 
-Modules run in the order of their names, from basics to failures. The last line
-counts what ran. A test that raises Skip is counted as skipped; CG_NO_SKIP=1
+Modules begin in the order of their names, from basics to failures, N at a time
+(they wait more than they work), each in a process of its own; those that
+measure run alone at the end. The last line counts what ran. A test that raises Skip is counted as skipped; CG_NO_SKIP=1
 makes a skip a failure, for machines that must have everything. CG_LEAVE_OUT
 holds words; a test whose MODULE.NAME has one of them is not run and not counted
 (what is too slow or pointless in an instrumented build). CG_STORAGE=artifactory
 runs everything with the crates in the double of Artifactory; a module with
 STORAGE = "artifactory" always runs so.
 """
+import concurrent.futures
 import importlib
+import json
 import os
+import subprocess
 import sys
+import tempfile
 import time
 import traceback
 
 import harness
 import trail
+
+
+ALONE = ("test_74_load",)
 
 
 def modules(words):
@@ -70,15 +78,69 @@ def check_events(counts):
     run_test(None, "run.every_event_occurs", every_event_occurs, counts)
 
 
-def main(words):
-    word = ""
-    if words[:1] == ["-k"]:
-        word, words = words[1], words[2:]
+def run_here(names, word):
     counts = {"passed": 0, "failed": 0, "skipped": 0}
-    sys.path.insert(0, harness.HERE)
-    for name in modules(words):
+    for name in names:
         run_module(name, word, counts)
-    if not word and not words:
+    return counts
+
+
+def run_apart(name, word):
+    """The module's counts, from a process of its own, whose output is shown when it has ended."""
+    with tempfile.NamedTemporaryFile() as result:
+        words = [sys.executable, os.path.abspath(__file__), "--result", result.name] + (["-k", word] if word else [])
+        run = subprocess.run(words + [name], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                             errors="replace")
+        sys.stdout.write("".join(line for line in run.stdout.splitlines(True) if not line.startswith("functional: ")))
+        sys.stdout.flush()
+        try:
+            return json.load(open(result.name))
+        except ValueError:
+            print(f"FAILED  {name}: its process ended with {run.returncode}")
+            return {"passed": 0, "failed": 1, "skipped": 0, "seen": [], "records": 0}
+
+
+def run_side_by_side(names, word, jobs):
+    counts = {"passed": 0, "failed": 0, "skipped": 0}
+
+    def add(result):
+        for outcome in counts:
+            counts[outcome] += result[outcome]
+        trail.SEEN.update(result["seen"])
+        trail.RECORDS[0] += result["records"]
+
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        for done in concurrent.futures.as_completed([pool.submit(run_apart, n, word) for n in names if n not in ALONE]):
+            add(done.result())
+    for name in names:
+        if name in ALONE:
+            add(run_apart(name, word))
+    return counts
+
+
+def take(words, flag, default):
+    """The value behind a flag, both taken out of the words."""
+    if flag not in words:
+        return default
+    at = words.index(flag)
+    value = words[at + 1]
+    del words[at:at + 2]
+    return value
+
+
+def main(words):
+    jobs = int(take(words, "-j", os.environ.get("CG_JOBS", "1")))
+    word, result = take(words, "-k", ""), take(words, "--result", None)
+    names = modules(words)
+    sys.path.insert(0, harness.HERE)
+    if jobs > 1 and len(names) > 1:
+        counts = run_side_by_side(names, word, jobs)
+    else:
+        counts = run_here(names, word)
+    if result:
+        with open(result, "w") as out:
+            json.dump({**counts, "seen": sorted(s for s in trail.SEEN if s), "records": trail.RECORDS[0]}, out)
+    elif not word and not words:
         check_events(counts)
     print(f"functional: {counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
     return 1 if counts["failed"] else 0

@@ -136,7 +136,7 @@ def test_a_team_comes_and_goes_without_a_restart_and_disturbs_nobody(env):
     other = gw.request("GET", "/api/cargo/billinx/index/bi/ll/billing-lib", token=paula)
     assert answer.status == other.status == 403 and answer.text.replace("billing", "billinx") == other.text
     assert os.path.exists(os.path.join(gw.state, "namespaces/billing/crates/billing-lib/billing-lib-1.0.0.crate"))
-    gone = gw.audit("team-vanish")
+    gone = wait_until("the record", lambda: gw.audit("team-vanish"))
     assert [r["namespace"] for r in gone] == ["billing"] and "no longer" in gone[0]["detail"]
     assert re.search(r"billing: team gone since 20\S+Z, 1 crates on disk", gw.ctl("namespace", "list", ok=True).stdout)
     assert "1 crates looked at, 0 problems" in gw.ctl("verify", "billing", ok=True).stdout
@@ -227,6 +227,24 @@ def test_too_many_gone_at_once_are_not_believed(env):
     assert config(gw, "t0", pete) == 403 and config(gw, "t9", pete) == 200
     ungroup(slapd, *names[6:])
     wait_until("the end of all teams", lambda: len(gw.audit("team-vanish")) == 10)
+
+
+def test_a_reload_that_fails_leaves_no_team_noted_as_gone(env):
+    slapd, gw = world(env, ldap='revalidate_interval = "1h"\n')
+    group(slapd, "twofold", "pete")
+    group(slapd, "twofold", "pete", base=SHADOWS)
+
+    def gone():
+        with open(os.path.join(gw.state, "teams.json"), encoding="utf-8") as f:
+            return [t["name"] for t in json.load(f)["teams"] if "gone_since" in t]
+    good = gw.namespaces
+    gw.namespaces = good.replace("(cn=rust-*)", "(cn=none-*)") + '[namespace.x]\nread = ["group:twofold"]\n'
+    gw.write_conf()
+    gw.reload()
+    assert gw.audit("reload")[-1]["outcome"] != "ok", gw.audit("reload")
+    assert config(gw, "core", gw.token("pete")) == 200
+    wait_until("the list as it is in force", lambda: gone() == [])
+    assert not gw.audit("team-vanish")
 
 
 def test_two_groups_of_one_name_make_no_namespace(env):

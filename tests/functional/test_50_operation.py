@@ -315,3 +315,21 @@ def test_a_unix_socket_serves_a_proxy_on_the_same_machine(env):
         gw.start()
     gw.stop()
     assert not os.path.exists(path)
+
+
+def test_however_fast_hangups_come_the_reloads_do_not_pile_up(env):
+    """Each exchanged directory keeps its connections for a minute."""
+    gw = env.gateway(env.directory).start()
+    files = f"/proc/{gw.process.pid}/fd"
+    before, end = len(os.listdir(files)), time.monotonic() + 4
+    while time.monotonic() < end:
+        gw.process.send_signal(signal.SIGHUP)
+        time.sleep(0.005)
+    time.sleep(1.5)
+    assert 2 <= len(gw.audit("reload")) <= 6, len(gw.audit("reload"))
+    assert len(os.listdir(files)) < before + 40
+    gw.process.send_signal(signal.SIGHUP)
+    gw.process.send_signal(signal.SIGHUP)
+    started = time.monotonic()
+    gw.stop()  # an end does not wait for the pause
+    assert time.monotonic() - started < 15

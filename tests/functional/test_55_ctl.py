@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0 OR MIT
 """crategatectl's words: usage, tokens for machines with everything that narrows them, explain with owners; systemd's notices."""
+import fcntl
 import json
 import os
+import pty
+import signal
 import socket
 import subprocess
+import termios
 import threading
 
 from harness import CTL, crate_bytes, frame, metadata, wait_until
@@ -89,6 +93,34 @@ def test_explain_takes_anonymous_and_refuses_what_it_does_not_know(env):
 def hear(sock, told):
     while not told or told[-1] != b"STOPPING=1":
         told.append(sock.recv(200))
+
+
+def at_the_password(gw):
+    """`ldap alice --password` on a terminal of its own, at its question."""
+    outer, inner = pty.openpty()
+    before = termios.tcgetattr(inner)
+    asking = subprocess.Popen([CTL, "-c", gw.conf, "ldap", "alice", "--password"], stdin=inner, stdout=subprocess.DEVNULL,
+                              stderr=inner, start_new_session=True,
+                              preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+    shown = b""
+    while b"Password: " not in shown:
+        shown += os.read(outer, 4096)
+    assert not termios.tcgetattr(inner)[3] & termios.ECHO
+    return asking, outer, inner, before
+
+
+def test_the_password_is_asked_without_echo_and_an_interrupt_puts_the_terminal_right(env):
+    for typed, code in ((b"\x03", -signal.SIGINT), (b"alicepw\n", 0), (b"\n", 1)):
+        asking, outer, inner, before = at_the_password(env.gw)
+        os.write(outer, typed)
+        assert asking.wait(40) == code, typed
+        assert termios.tcgetattr(inner) == before, typed
+        os.close(outer)
+        os.close(inner)
+    assert env.gw.ctl("ldap", "alice", "--password", text="alicepw\nmore").returncode == 0
+    for text, reason in (("", "no password"), ("x" * 2000, "more than")):
+        run = env.gw.ctl("ldap", "alice", "--password", text=text, ok=False)
+        assert reason in run.stderr, run.stderr
 
 
 def test_systemd_is_told_of_ready_reload_and_stop(env):

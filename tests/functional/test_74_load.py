@@ -179,6 +179,46 @@ def test_nothing_but_logins_waits_for_a_stopped_directory(env):
     assert time.monotonic() - begun < 90 * PATIENCE
 
 
+def test_logins_that_hang_leave_downloads_and_publishes_their_workers(env):
+    """Many more logins than threads of any kind, and every one of them waits for a directory that is silent."""
+    slapd = env.slapd()
+    gw = env.gateway(slapd, top="workers = 2\n",
+                     ldap='max_logins_per_second = 0\nconnect_timeout = "3s"\noperation_timeout = "3s"\n'
+                          'login_timeout = "3s"\n').start()
+    token, crowd = gw.token("alice"), 60
+    download = "/api/cargo/payments/v1/crates/waits/1.0.0/download"
+    body = frame(metadata("waits", "1.0.0"), crate_bytes("waits", "1.0.0"))
+    assert gw.request("PUT", "/api/cargo/payments/api/v1/crates/new", body=body, token=token).status == 200
+
+    def login(i):
+        start = time.monotonic()
+        answer = gw.request("GET", "/api/v1/me/tokens", user=(f"somebody{i}", "guess"))
+        return answer.status, answer.headers.get("Retry-After"), time.monotonic() - start
+
+    slapd.stall()
+    try:
+        with concurrent.futures.ThreadPoolExecutor(crowd) as pool:
+            begun = time.monotonic()
+            logins = [pool.submit(login, i) for i in range(crowd)]
+            time.sleep(0.5)
+            slowest = 0
+            for version in ("1.0.1", "1.0.2", "1.0.3"):
+                start = time.monotonic()
+                assert gw.request("GET", download, token=token).status == 200
+                body = frame(metadata("waits", version), crate_bytes("waits", version))
+                assert gw.request("PUT", "/api/cargo/payments/api/v1/crates/new", body=body, token=token).status == 200
+                slowest = max(slowest, time.monotonic() - start)
+            assert time.monotonic() - begun < 3 and not any(future.done() for future in logins)
+            outcome = [future.result() for future in logins]
+    finally:
+        slapd.go_on()
+    print(f"  {crowd} logins: the slowest answer after {max(t for _, _, t in outcome):.1f} s; download and publish "
+          f"meanwhile: {slowest * 1000:.0f} ms at most")
+    assert slowest < 1 * PATIENCE
+    assert {status for status, _, _ in outcome} == {503} and all(retry for _, retry, _ in outcome), outcome
+    assert max(t for _, _, t in outcome) < 3 * (3 + PATIENCE), outcome
+
+
 def test_a_read_with_a_warm_identity_asks_neither_directory_nor_database(env):
     """Counted: as many calls as in the same time without a read, for the daemon's own housekeeping."""
     gw = env.gw

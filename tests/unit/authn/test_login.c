@@ -275,6 +275,25 @@ static void an_outage_is_no_wrong_password(void **state)
     assert_int_equal(log_in(f, "alice", "alicepw"), CG_ERR_UNAVAILABLE);
 }
 
+/* The directory may have counted each as wrong, whether or not its answer came in time. */
+static void binds_without_an_answer_count_against_the_lock_out(void **state)
+{
+    struct fixture *f = *state;
+
+    cg_fake_directory_set_mode(f->dir, CG_FAKE_MUTE);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(log_in(f, "alice", "alicepw"), CG_ERR_UNAVAILABLE);
+    cg_fake_directory_set_mode(f->dir, CG_FAKE_ANSWERING);
+    assert_int_equal(log_in(f, "alice", "alicepw"), CG_ERR_UNAVAILABLE); /* the directory's fault, so not 429 */
+    assert_true(f->err.retry_after_s > 200 && f->err.retry_after_s <= 300);
+    assert_int_equal(log_in(f, "ALICE ", "alicepw"), CG_ERR_UNAVAILABLE);
+    assert_int_equal(logins(f), 3);
+    cg_fake_directory_set_mode(f->dir, CG_FAKE_MUTE);
+    assert_int_equal(log_in(f, "bob", "bobpw"), CG_ERR_UNAVAILABLE); /* nobody else's, nor the address's */
+    cg_fake_directory_set_mode(f->dir, CG_FAKE_ANSWERING);
+    assert_int_equal(log_in(f, "bob", "bobpw"), CG_OK);
+}
+
 static void a_password_over_a_clear_connection_is_not_looked_at(void **state)
 {
     struct fixture *f = *state;
@@ -487,6 +506,7 @@ int main(void)
         T(all_logins_together_have_a_pace),
         T(an_address_is_throttled_across_names),
         T(an_outage_is_no_wrong_password),
+        T(binds_without_an_answer_count_against_the_lock_out),
         T(a_password_over_a_clear_connection_is_not_looked_at),
         T(a_password_where_a_token_is_meant_is_refused_at_once),
         T(passwords_can_be_off),

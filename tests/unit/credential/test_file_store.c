@@ -179,6 +179,22 @@ static void a_full_file_takes_no_more_and_keeps_what_it_has(void **state)
     free(huge);
 }
 
+static void what_it_takes_it_can_read_again(void **state)
+{
+    struct cg_error err = {0};
+    char base[32];
+
+    (void)state;
+    for (int i = 0; i < CG_LOGINS_MAX; i++) {
+        snprintf(base, sizeof(base), "https://a%d", i);
+        assert_int_equal(save(base, "t", NULL), CG_OK);
+    }
+    assert_int_equal(save("https://one.more", "t", &err), CG_ERR_INVALID);
+    assert_non_null(strstr(err.detail, "full"));
+    assert_int_equal(load("https://a0", NULL), CG_OK);
+    assert_int_equal(save("https://a0", "new", NULL), CG_OK);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -190,6 +206,7 @@ int main(void)
         TEST(a_link_is_refused),
         TEST(a_folder_that_others_may_write_to_is_refused),
         TEST(a_damaged_file_is_named_and_left_alone),
+        TEST(what_it_takes_it_can_read_again),
         TEST(a_full_file_takes_no_more_and_keeps_what_it_has),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

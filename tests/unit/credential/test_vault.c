@@ -248,6 +248,32 @@ static void a_reminder_never_brings_back_an_old_token(void **state)
     cg_login_record_free(&record);
 }
 
+static void a_refused_token_is_taken_out_and_its_user_kept(void **state)
+{
+    struct cg_login_record record = make("t"), after = {0};
+
+    (void)state;
+    put_into(&fakes[0], "t");
+    assert_int_equal(cg_vault_drop_token(vault, &record, NULL), CG_OK);
+    assert_int_equal(cg_vault_load(vault, record.base, &after, NULL), CG_OK);
+    assert_int_equal(after.token.len, 0);
+    assert_int_equal(after.id, 0);
+    assert_string_equal(after.user, record.user);
+    cg_login_record_free(&after);
+    cg_login_record_free(&record);
+}
+
+static void a_refused_token_does_not_take_a_newer_one_with_it(void **state)
+{
+    struct cg_login_record record = make("old");
+
+    (void)state;
+    put_into(&fakes[0], "new");
+    assert_int_equal(cg_vault_drop_token(vault, &record, NULL), CG_ERR_CONFLICT);
+    expect_token("new");
+    cg_login_record_free(&record);
+}
+
 static void count(void *cls, const struct cg_login_record *record, const char *where)
 {
     (void)record;
@@ -298,6 +324,8 @@ int main(void)
         TEST(remove_says_when_a_store_still_has_it),
         TEST(a_reminder_is_for_one_process_a_day),
         TEST(a_reminder_never_brings_back_an_old_token),
+        TEST(a_refused_token_is_taken_out_and_its_user_kept),
+        TEST(a_refused_token_does_not_take_a_newer_one_with_it),
         TEST(each_goes_on_behind_an_ill_store),
         TEST(a_change_waits_for_the_lock_of_another),
     };

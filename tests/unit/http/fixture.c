@@ -323,6 +323,7 @@ void fixture_open(struct fixture *f, const char *extra, unsigned workers, size_t
     f->gw.directory = directory_of;
     f->gw.spool_dir = f->spool;
     f->gw.pool = cg_pool_new("test", workers, queue);
+    f->gw.askers = cg_pool_new("ask", workers, queue);
     atomic_store(&changes, 0);
     fixture_gate(false);
 }
@@ -341,6 +342,7 @@ void fixture_close(struct fixture *f)
     struct cg_policy *policy = f->gw.policy;
 
     cg_feed_unref(&feed);
+    cg_pool_free(&f->gw.askers);
     cg_pool_free(&f->gw.pool);
     cg_authn_free(&f->gw.authn);
     cg_audit_close(&f->gw.audit);

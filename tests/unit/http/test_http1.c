@@ -18,6 +18,7 @@
 #include "client.h"
 #include "conf/conf.h"
 #include "crategate/clock.h"
+#include "fake_directory.h"
 #include "fixture.h"
 #include "http/http1/server.h"
 #include "log/log.h"
@@ -537,6 +538,58 @@ static void a_full_queue_answers_503_at_once(void **state)
     }
 }
 
+/* More logins than there are threads for them. */
+#define LOGINS 5
+#define LOGIN(basic) "GET /login HTTP/1.1\r\n" HOST "Authorization: Basic " basic "\r\n\r\n"
+
+static int set_up_impatient(void **state)
+{
+    int rc = start("", 2, 256, NULL);
+
+    (void)state;
+    fixture.conf->ldap.login_timeout = 250;
+    return rc;
+}
+
+static void logins_that_wait_take_no_worker_and_hear_of_it_in_time(void **state)
+{
+    /* p1:x to p5:x: five people, so that none waits for another's answer. */
+    static const char *const SENT[LOGINS] = {LOGIN("cDE6eA=="), LOGIN("cDI6eA=="), LOGIN("cDM6eA=="),
+                                             LOGIN("cDQ6eA=="), LOGIN("cDU6eA==")};
+    struct client login[LOGINS], c;
+    int64_t begun = cg_clock_mono_ms();
+    unsigned told = 0;
+
+    (void)state;
+    cg_fake_directory_set_delay(fixture.dir, 400);
+    for (int i = 0; i < LOGINS; i++) {
+        dial(&login[i]);
+        client_say(&login[i], SENT[i]);
+    }
+    while (cg_pool_busy(fixture.gw.askers) < 2)
+        usleep(1000);
+    dial(&c);
+    client_say(&c, GET("/slow"));
+    expect(&c, 200, NULL);
+    assert_true(cg_clock_mono_ms() - begun < 300);
+    client_close(&c);
+    for (int i = 0; i < LOGINS; i++) {
+        struct answer a;
+
+        client_read(&login[i], &a, false);
+        if (a.status == 503) {
+            told++;
+            assert_string_equal(answer_header(&a, "Retry-After"), "30");
+        } else {
+            assert_int_equal(a.status, 401);
+        }
+        answer_clean(&a);
+        client_close(&login[i]);
+    }
+    assert_int_equal(told, LOGINS - 2); /* two were asked about, the others had waited too long by then */
+    assert_int_equal(atomic_load(&cg_fake_directory_counts(fixture.dir)->finds), 2);
+}
+
 static void a_late_answer_holds_neither_worker_nor_loop(void **state)
 {
     struct client late[20], c;
@@ -840,6 +893,8 @@ int main(void)
         T(two_hundred_ready_connections_are_all_served),
         T(two_hundred_waiting_requests_do_not_stop_a_fast_one),
         cmocka_unit_test_setup_teardown(a_full_queue_answers_503_at_once, set_up_crowded, tear_down),
+        cmocka_unit_test_setup_teardown(logins_that_wait_take_no_worker_and_hear_of_it_in_time, set_up_impatient,
+                                        tear_down),
         T(a_late_answer_holds_neither_worker_nor_loop),
         T(clients_that_leave_while_a_worker_runs_harm_nobody),
         T(clients_that_leave_in_the_middle_of_an_upload_harm_nobody),

@@ -433,11 +433,14 @@ static void success_that_leaves_us_anonymous_is_no_login_pitfall_6(void **state)
 static void unanswered_bind_is_never_sent_again_pitfall_11(void **state)
 {
     struct peer peer = {.hang_up_on_user = true};
+    struct cg_identity *who = NULL;
+    struct cg_error err = {0};
     struct staged s;
 
     (void)state;
     stage(&s, &peer);
-    assert_int_equal(rig_try(s.dir, "alice", "anything"), CG_ERR_UNAVAILABLE);
+    assert_int_equal(rig_login(s.dir, "alice", "anything", &who, &err), CG_ERR_UNAVAILABLE);
+    assert_true(err.password_sent);
     assert_int_equal(peer.user_binds, 1);
     unstage(&s, &peer);
 }

@@ -169,6 +169,9 @@ static void templates_that_cannot_work_are_refused_by_name(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(BAD) / sizeof(BAD[0]); i++)
         refused(&conf.conf.ldap.user_dn_template, BAD[i], "ldap.user_dn_template");
+    /* Their tokens would be looked for at one level below the base only. */
+    conf.conf.ldap.search_scope = CG_SCOPE_ONE;
+    refused(&conf.conf.ldap.user_dn_template, "uid={username},ou=guests," PEOPLE, "ldap.search_scope");
 }
 
 static void name_that_does_not_match_the_pattern_never_reaches_directory(void **state)

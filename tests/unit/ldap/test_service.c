@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "ldap/directory_impl.h"
+#include "ldap/service.h"
 #include "log/metrics.h"
 #include "peer.h"
 #include "rig.h"
@@ -248,6 +249,18 @@ static void refused_password_is_never_sent_again_pitfall_11(void **state)
     assert_int_equal(binds(), before + 2);
 }
 
+/* A password that comes into the directory after it came into the file is found to work soon; but at no time is the
+ * account locked: two within a quarter of an hour at most. */
+static void refused_password_is_sent_again_now_and_then(void **state)
+{
+    int64_t quarter = 15 * 60 * 1000;
+
+    (void)state;
+    assert_in_range(cg_ldap_service_hold_ms(1), 60 * 1000, quarter / 2);
+    for (unsigned refusals = 2; refusals < 100; refusals++)
+        assert_true(cg_ldap_service_hold_ms(refusals) >= quarter);
+}
+
 static void right_password_in_the_file_ends_the_refusal_without_a_reload(void **state)
 {
     (void)state;
@@ -311,6 +324,7 @@ int main(void)
         T(anonymous_works_where_the_server_lets_nobody_read),
         T(refused_password_is_read_again_and_tried_once),
         T(refused_password_is_never_sent_again_pitfall_11),
+        T(refused_password_is_sent_again_now_and_then),
         T(right_password_in_the_file_ends_the_refusal_without_a_reload),
         T(secret_file_that_others_may_read_is_not_taken),
         T(many_at_once_try_a_wrong_password_once_pitfall_11),

@@ -529,6 +529,94 @@ static void two_files_in_use_at_once_are_one_chain(void **state)
     assert_int_equal(found.records, 11);
 }
 
+/* Until its record is flushed, nothing but the note in the head tells others of it. */
+static void refuse_unflushed(void)
+{
+    struct stat st;
+    record(CG_AUDIT_YANK, "x"); /* a flush; the next is a second away */
+    assert_int_equal(stat(path, &st), 0);
+    off_t size = st.st_size;
+    record(CG_AUDIT_REFUSAL, "x");
+    for (int i = 0; i < 1000 && st.st_size == size; i++) {
+        usleep(500);
+        assert_int_equal(stat(path, &st), 0);
+    }
+    assert_true(st.st_size > size);
+}
+
+static void write_beside(void)
+{
+    struct cg_audit *second = NULL;
+    assert_int_equal(cg_audit_open(path, dir, true, &second, NULL), CG_OK);
+    assert_int_equal(cg_audit_write(second, &(struct cg_audit_record){.event = CG_AUDIT_YANK}, NULL), CG_OK);
+    cg_audit_close(&second);
+}
+
+static void between_renaming_and_reload_no_number_is_given_twice(void **state)
+{
+    (void)state;
+    open_trail(path);
+    refuse_unflushed();
+    assert_int_equal(rename(path, other), 0);
+    write_beside();
+    record(CG_AUDIT_YANK, "into the renamed one");
+    cg_audit_close(&audit);
+    assert_int_equal(verify((char *[]){path, other}, 2, NULL), CG_OK);
+    assert_int_equal(found.findings, 0);
+    assert_int_equal(found.records, 4);
+}
+
+static void a_file_emptied_after_it_was_copied_goes_on_with_its_numbers(void **state)
+{
+    (void)state;
+    open_trail(path);
+    refuse_unflushed();
+    char *copy = read_text(path);
+    write_text(other, copy);
+    assert_int_equal(truncate(path, 0), 0);
+    write_beside();
+    record(CG_AUDIT_YANK, "x");
+    cg_audit_close(&audit);
+    assert_int_equal(verify((char *[]){path, other}, 2, NULL), CG_OK);
+    assert_int_equal(found.findings, 0);
+    assert_int_equal(found.records, 4);
+    free(copy);
+}
+
+static void a_note_of_another_boot_says_nothing(void **state)
+{
+    (void)state;
+    char head[96];
+    snprintf(head, sizeof head, "%s/audit.head", dir);
+    write_some(2);
+    char *text = read_text(head);
+    for (char *c = text + strlen(text) / 2; (c = strchr(c, '-')) != NULL;) /* of the boot's id */
+        *c = '+';
+    char *note = strchr(text, '\n') + 1;
+    note[19] = '9'; /* number 9: written, as it says, and lost with the power */
+    write_text(head, text);
+    write_some(1);
+    expect_fine(3);
+    free(text);
+}
+
+static void a_stopped_holder_of_the_lock_is_an_error_and_no_hang(void **state)
+{
+    (void)state;
+    struct cg_audit_head head;
+    struct cg_error err = {0};
+    open_trail(path);
+    record(CG_AUDIT_YANK, "x");
+    assert_int_equal(cg_audit_head_open(dir, false, &head, NULL), CG_OK);
+    assert_int_equal(cg_audit_head_lock(&head, true), 0);
+    assert_int_equal(cg_audit_write(audit, &(struct cg_audit_record){.event = CG_AUDIT_YANK}, &err), CG_ERR_UNAVAILABLE);
+    assert_int_equal(cg_audit_reserve(audit, &err), CG_ERR_UNAVAILABLE);
+    cg_audit_head_close(&head);
+    record(CG_AUDIT_REFUSAL, "x");
+    cg_audit_close(&audit);
+    expect_fine(2);
+}
+
 static void a_lost_head_is_found_again_at_the_end_of_the_file(void **state)
 {
     (void)state;
@@ -699,6 +787,10 @@ int main(void)
         T(cutting_a_newline_loses_no_record),
         T(two_processes_make_one_chain),
         T(two_files_in_use_at_once_are_one_chain),
+        T(between_renaming_and_reload_no_number_is_given_twice),
+        T(a_file_emptied_after_it_was_copied_goes_on_with_its_numbers),
+        T(a_note_of_another_boot_says_nothing),
+        T(a_stopped_holder_of_the_lock_is_an_error_and_no_hang),
         T(a_lost_head_is_found_again_at_the_end_of_the_file),
         T(a_put_back_copy_that_is_written_on_is_found),
         T(long_lines_and_binary_rubbish_are_survived),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
-#include "credential/terminal.h"
+#include "base/terminal.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,8 +4,8 @@
  * While a password is typed the terminal shows nothing, and it is put right
  * again on every way out, signals included. One thread; one open at a time.
  */
-#ifndef CG_CREDENTIAL_TERMINAL_H
-#define CG_CREDENTIAL_TERMINAL_H
+#ifndef CG_BASE_TERMINAL_H
+#define CG_BASE_TERMINAL_H
 
 #include "base/secret.h"
 #include "crategate/err.h"
