@@ -392,7 +392,7 @@ static void a_repositorys_key_is_its_namespaces_name_for_who_may_read_it(void **
     assert_alike("cargo-stored-local", "cargo-nosuch-local", BOB);
     assert_alike("cargo-stored-local", "cargo-nosuch-local", NULL);
     is_trail("\"namespace\":\"stored\"", "\"status\":200", 1);
-    is_trail("\"namespace\":\"cargo-stored-local\"", "\"status\":403", 1);
+    is_trail("\"event\":\"refusal\"", "\"namespace\":\"cargo-stored-local\",\"method\":\"METHOD\"", 2);
 }
 
 static void errors_have_the_shape_of_their_address(void **state)
