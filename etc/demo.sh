@@ -2,16 +2,24 @@
 # SPDX-License-Identifier: Apache-2.0 OR MIT
 # A whole crategate on this machine: a sample directory, the gateway, a crate published by cargo.
 #
-#   sh etc/demo.sh [--once] [BUILD-FOLDER]
+#   sh etc/demo.sh [--once] [--artifactory] [BUILD-FOLDER]
 #
+# With --artifactory the crates of one namespace are kept in an Artifactory, or what behaves like one (tests/fakes).
 # Installs what it needs, builds out of tree (default: ./build), and stays up until interrupted (--once: ends after
 # the tour, for tests). Nothing is left behind but the build folder. CG_DEMO_PORT chooses the port (default 8080, or
 # the next free one).
 set -eu
 
 top=$(cd "$(dirname "$0")/.." && pwd)
-once=
-if [ "${1:-}" = --once ]; then once=1; shift; fi
+once='' artifactory=''
+while :; do
+    case ${1:-} in
+    --once) once=1 ;;
+    --artifactory) artifactory=1 ;;
+    *) break ;;
+    esac
+    shift
+done
 build=${1:-$top/build}
 say() { printf '\n== %s\n' "$*"; }
 
@@ -36,10 +44,11 @@ fi
 )
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/crategate-demo.XXXXXX")
-gateway=
+gateway='' double=''
 stop() {
     trap - EXIT INT TERM
     [ -z "$gateway" ] || { kill "$gateway" 2>/dev/null && wait "$gateway" 2>/dev/null; } || :
+    [ -z "$double" ] || { kill "$double" 2>/dev/null && wait "$double" 2>/dev/null; } || :
     sh "$top/tests/functional/slapd.sh" stop "$work/slapd" >/dev/null 2>&1 || :
     rm -rf "$work"
 }
@@ -53,6 +62,31 @@ sh "$top/tests/functional/slapd.sh" start "$work/slapd" >"$work/slapd.out" 2>&1 
 . "$work/slapd/env"
 echo "people: alice (password alicepw) in payments and payments-leads, paula (paulapw) in payments,"
 echo "        pete (petepw) in platform, olga (olgapw) in auditors"
+
+store='storage  = "filesystem"'
+: >"$work/artifactory.toml"
+if [ -n "$artifactory" ]; then
+    say "An Artifactory (a double of it, on loopback)"
+    python3 -B "$top/tests/fakes/artifactory/fake_artifactory.py" --folder "$work/artifactory" \
+        >"$work/artifactory.json" 2>"$work/artifactory.out" &
+    double=$!
+    tries=0
+    until [ -s "$work/artifactory.json" ]; do
+        kill -0 "$double" 2>/dev/null || { cat "$work/artifactory.out"; exit 1; }
+        tries=$((tries + 1))
+        [ $tries -lt 200 ] || { cat "$work/artifactory.out"; exit 1; }
+        sleep 0.1
+    done
+    ready() { python3 -c 'import json, sys
+value = json.load(open(sys.argv[1]))
+for key in sys.argv[2:]: value = value[key]
+print(value)' "$work/artifactory.json" "$@"; }
+    (umask 077 && ready users deployer token >"$work/artifactory.token")
+    printf '\n[artifactory.corp]\nurl        = "%s"\ntoken_file = "%s"\n' "$(ready url)" "$work/artifactory.token" \
+        >"$work/artifactory.toml"
+    store=$(printf 'storage  = "artifactory"\nartifactory = "corp"\nrepository = "cargo-local"')
+    echo "it answers at $(ready url); the crates of namespace payments go to its repository cargo-local"
+fi
 
 free_port() { python3 -c 'import socket,sys
 for port in [int(sys.argv[1]), 0]:
@@ -81,9 +115,11 @@ bind_password_file = "$work/ldap.secret"
 search_base        = ["ou=people,dc=example,dc=test"]
 group_base         = ["ou=groups,dc=example,dc=test"]
 
+$(cat "$work/artifactory.toml")
+
 [namespace.payments]
 type     = "local"
-storage  = "filesystem"
+$store
 read     = ["group:payments", "group:auditors"]
 publish  = ["group:payments"]
 admin    = ["group:payments-leads"]
