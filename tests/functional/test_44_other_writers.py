@@ -209,6 +209,11 @@ def test_a_webhook_makes_it_look_at_once(env):
     assert looks(gw) == len(gw.repositories) + 1, "the namespace that was meant, and no other"
     answer = world(env).request("POST", HOOK, body=body, headers={"X-JFrog-Event-Auth": SECRET})
     assert answer.status == 404, "it has no secret"
+    gw.instance = gw.instance.replace('"1h"', '"1s"')
+    gw.write_conf()
+    gw.reload()
+    env.artifactory.put_crate(repo, "pay-hooked", "1.1.0")
+    wait_until("a look before the hour is over", lambda: line(gw, "pay-hooked", "1.1.0"))
     gw.stop()
 
 
