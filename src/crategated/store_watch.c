@@ -21,8 +21,9 @@
 
 /* When a namespace's next look is due. */
 struct turn {
-    int64_t due_ms; /* monotonic */
-    bool failed;    /* the last one: told when it begins and when it ends */
+    int64_t due_ms;      /* monotonic */
+    int64_t interval_ms; /* as it was configured at the last turn */
+    bool failed;         /* the last one: told when it begins and when it ends */
 };
 
 struct instance {
@@ -139,11 +140,22 @@ static struct turn *turn_of(struct instance *instance, const char *ns)
     return turn;
 }
 
+/* A reload that makes the interval shorter does not wait for the end of the long one. */
+static bool is_due(struct turn *turn, int64_t interval_ms)
+{
+    int64_t now = cg_clock_mono_ms();
+
+    if (interval_ms < turn->interval_ms && now + interval_ms < turn->due_ms)
+        turn->due_ms = now + jittered(interval_ms);
+    turn->interval_ms = interval_ms;
+    return interval_ms > 0 && now >= turn->due_ms;
+}
+
 static void tend(struct instance *instance, const struct cg_conf *conf, const char *ns, int64_t interval_ms)
 {
     struct cg_registry *reg = instance->watch->gw->registry;
     struct turn *turn = turn_of(instance, ns);
-    bool wanted = cg_registry_sync_wanted(reg, ns), due = interval_ms > 0 && cg_clock_mono_ms() >= turn->due_ms;
+    bool wanted = cg_registry_sync_wanted(reg, ns), due = is_due(turn, interval_ms);
 
     if (!cg_registry_syncs(reg, ns))
         return;

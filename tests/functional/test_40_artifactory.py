@@ -85,11 +85,14 @@ def test_a_dependent_builds_and_a_yank_is_noted_there(env):
     cargo.run("build", cwd=folder)
     cargo.run("yank", "--registry", "payments", "--version", "0.2.0", "pay-dep")
     path = crate_path("pay-dep", "0.2.0")
-    assert env.artifactory.items(repo(env))[path]["props"]["crategate.yanked"] == ["true"]
+
+    def noted():
+        return env.artifactory.items(repo(env))[path]["props"]["crategate.yanked"]
+    wait_until("the note of it", lambda: noted() == ["true"])
     os.remove(os.path.join(folder, "Cargo.lock"))
     assert "yanked" in cargo.run("build", cwd=folder, ok=False).stderr
     cargo.run("yank", "--undo", "--registry", "payments", "--version", "0.2.0", "pay-dep")
-    assert env.artifactory.items(repo(env))[path]["props"]["crategate.yanked"] == ["false"]
+    wait_until("the note of it", lambda: noted() == ["false"])
     cargo.run("owner", "--registry", "payments", "--add", "paula", "pay-dep")
     assert "paula" in cargo.run("owner", "--registry", "payments", "--list", "pay-dep").stdout
 
