@@ -49,6 +49,9 @@ static ssize_t read_feed(void *cls, uint64_t pos, char *out, size_t max)
         n = pread(cg_feed_fd(conn->feed), out, len < max ? (size_t)len : max, (off_t)at);
         return n > 0 ? n : MHD_CONTENT_READER_END_WITH_ERROR;
     case CG_ERR_AGAIN:
+        /* The time for ending well is over, and one that only trickles in would keep the server from ending at all. */
+        if (atomic_load(&conn->loop->server->stopping))
+            return MHD_CONTENT_READER_END_WITH_ERROR;
         conn->feed_waiter.offset = at;
         cg_conn_await_feed(conn);
         return 0;

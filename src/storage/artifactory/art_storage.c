@@ -122,7 +122,12 @@ static enum cg_err crate_open(struct cg_storage *st, const char *name, const cha
         return rc;
     rc = open_whole(art, path, file_out, err);
     cg_art_instance_leave(art->instance, NULL);
-    return rc;
+    if (rc != CG_ERR_DENIED)
+        return rc;
+    /* It is the gateway's account that may not read. That says nothing of the crate, and nobody asked in their own name. */
+    if (err)
+        err->code = CG_ERR_UNAVAILABLE;
+    return CG_ERR_UNAVAILABLE;
 }
 
 static enum cg_err crate_send(struct cg_storage *st, const char *name, const char *version, const char *cksum,

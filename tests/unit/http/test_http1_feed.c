@@ -7,7 +7,10 @@
 #include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <errno.h>
+#include <pthread.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "client.h"
@@ -256,6 +259,41 @@ static void stopping_waits_for_a_feed_under_way(void **state)
     client_close(&c);
 }
 
+static void *stop(void *cls)
+{
+    cg_http1_free(cls);
+    return NULL;
+}
+
+/* Behind the time that a drain gives: as soon as something moves, whoever would wait for more is cut off. */
+static void a_feed_that_trickles_does_not_keep_the_server_from_ending(void **state)
+{
+    struct timespec until;
+    struct client c;
+    pthread_t thread;
+    int rc = ETIMEDOUT;
+
+    (void)state;
+    cg_feed_begin(feed, FILE_SIZE);
+    dial(&c);
+    client_say(&c, GET("/feed"));
+    append(0, 1000);
+    usleep(50 * 1000);
+    assert_int_equal(pthread_create(&thread, NULL, stop, &server), 0);
+    for (size_t at = 1000; at < 6000 && rc != 0; at += 1000) {
+        append(at, at + 1000);
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_sec++;
+        rc = pthread_timedjoin_np(thread, NULL, &until);
+    }
+    if (rc != 0) {
+        finish(CG_ERR_UNAVAILABLE);
+        pthread_join(thread, NULL);
+    }
+    client_close(&c);
+    assert_int_equal(rc, 0);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -269,6 +307,7 @@ int main(void)
         T(clients_that_leave_harm_nobody),
         T(a_range_waits_for_its_own_bytes_only),
         T(stopping_waits_for_a_feed_under_way),
+        T(a_feed_that_trickles_does_not_keep_the_server_from_ending),
     };
 
     cg_log_setup(CG_LOG_ERROR, CG_LOG_TEXT);

@@ -330,6 +330,20 @@ static void checksum_headers_that_are_missing_do_not_keep_from_opening(void **st
     cg_crate_file_close(&file);
 }
 
+/* Whoever takes crates apart would take "denied" for a word on the crate. */
+static void an_account_that_may_not_read_says_nothing_of_the_crate(void **state)
+{
+    struct fixture *f = *state;
+    struct cg_crate_file file;
+    struct cg_error err = {0};
+
+    art_rig_put(&rig, "cargo-local/" PATH, "theirs");
+    art_rig_fault(&rig, "{\"fault\":\"F3\",\"match\":{\"repo\":\"cargo-local\"}}");
+    assert_int_equal(f->ops->crate_open(f->st, "demo", "1.0.0", &file, &err), CG_ERR_UNAVAILABLE);
+    assert_int_equal(err.code, CG_ERR_UNAVAILABLE);
+    assert_non_null(strstr(err.detail, "own account"));
+}
+
 static void namespaces_of_one_instance_share_it(void **state)
 {
     struct fixture *f = *state;
@@ -385,6 +399,7 @@ int main(void)
         T(scan_tells_what_is_noted_and_only_of_crates),
         T(deletion_is_up_to_artifactorys_rights),
         T(checksum_headers_that_are_missing_do_not_keep_from_opening),
+        T(an_account_that_may_not_read_says_nothing_of_the_crate),
         T(namespaces_of_one_instance_share_it),
         T(no_more_wait_for_an_instance_than_leaves_workers_for_others),
     };
