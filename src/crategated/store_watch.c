@@ -18,11 +18,14 @@
 
 /* The first look comes so soon after the start, at random, so that instances and restarts do not come all at once. */
 #define FIRST_MS 3000
+/* Nobody asks twice for a look, so one that was asked for and came to nothing is made again, whatever the interval. */
+#define OWED_MS 30000
 
 /* When a namespace's next look is due. */
 struct turn {
     int64_t due_ms; /* monotonic */
     bool failed;    /* the last one: told when it begins and when it ends */
+    bool owed;      /* it was asked for, and came to nothing */
 };
 
 struct instance {
@@ -139,19 +142,27 @@ static struct turn *turn_of(struct instance *instance, const char *ns)
     return turn;
 }
 
+static bool is_due(const struct turn *turn, int64_t interval_ms)
+{
+    return (interval_ms > 0 || turn->owed) && cg_clock_mono_ms() >= turn->due_ms;
+}
+
 static void tend(struct instance *instance, const struct cg_conf *conf, const char *ns, int64_t interval_ms)
 {
     struct cg_registry *reg = instance->watch->gw->registry;
     struct turn *turn = turn_of(instance, ns);
-    bool wanted = cg_registry_sync_wanted(reg, ns), due = interval_ms > 0 && cg_clock_mono_ms() >= turn->due_ms;
+    bool wanted = cg_registry_sync_wanted(reg, ns);
 
     if (!cg_registry_syncs(reg, ns))
         return;
     if (cg_registry_sync_marks(reg, ns, NULL) != CG_OK)
         cg_log(CG_LOG_DEBUG, "store", NULL, "namespace=%s: yanks wait to be noted in its repository", ns);
-    if (!wanted && !due)
+    if (!wanted && !is_due(turn, interval_ms))
         return;
     look(instance, conf, ns, turn);
+    turn->owed = turn->failed && (wanted || turn->owed);
+    if (turn->owed && (interval_ms <= 0 || interval_ms > OWED_MS))
+        interval_ms = OWED_MS;
     turn->due_ms = cg_clock_mono_ms() + jittered(interval_ms);
 }
 
