@@ -85,11 +85,12 @@ def test_a_dependent_builds_and_a_yank_is_noted_there(env):
     cargo.run("build", cwd=folder)
     cargo.run("yank", "--registry", "payments", "--version", "0.2.0", "pay-dep")
     path = crate_path("pay-dep", "0.2.0")
-    assert env.artifactory.items(repo(env))[path]["props"]["crategate.yanked"] == ["true"]
+    noted = lambda word: env.artifactory.items(repo(env))[path]["props"]["crategate.yanked"] == [word]
+    wait_until("the yank's note", lambda: noted("true"))
     os.remove(os.path.join(folder, "Cargo.lock"))
     assert "yanked" in cargo.run("build", cwd=folder, ok=False).stderr
     cargo.run("yank", "--undo", "--registry", "payments", "--version", "0.2.0", "pay-dep")
-    assert env.artifactory.items(repo(env))[path]["props"]["crategate.yanked"] == ["false"]
+    wait_until("the note of its end", lambda: noted("false"))
     cargo.run("owner", "--registry", "payments", "--add", "paula", "pay-dep")
     assert "paula" in cargo.run("owner", "--registry", "payments", "--list", "pay-dep").stdout
 
@@ -229,7 +230,8 @@ def test_artifactory_killed_around_its_commit(env):
         env.artifactory.wait_for_death()
         env.artifactory.start()
         recover(env, token)
-        assert publish(env, token, "pay-killed", f"1.0.{n}", crate).status == 200, "the repeat"
+        # The breaker may open behind its back still: a look at the repository met the dead one, too.
+        wait_until("the repeat", lambda: publish(env, token, "pay-killed", f"1.0.{n}", crate).status == 200)
         assert download(env, token, "pay-killed", f"1.0.{n}").body == crate
         sums = env.artifactory.crates(repo(env))
         assert sums[crate_path("pay-killed", f"1.0.{n}")] == hashlib.sha256(crate).hexdigest()
