@@ -18,12 +18,15 @@
 
 /* The first look comes so soon after the start, at random, so that instances and restarts do not come all at once. */
 #define FIRST_MS 3000
+/* Nobody asks twice for a look, so one that was asked for and came to nothing is made again, whatever the interval. */
+#define OWED_MS 30000
 
 /* When a namespace's next look is due. */
 struct turn {
     int64_t due_ms;      /* monotonic */
     int64_t interval_ms; /* as it was configured at the last turn */
     bool failed;         /* the last one: told when it begins and when it ends */
+    bool owed;           /* it was asked for, and came to nothing */
 };
 
 struct instance {
@@ -148,7 +151,7 @@ static bool is_due(struct turn *turn, int64_t interval_ms)
     if (interval_ms < turn->interval_ms && now + interval_ms < turn->due_ms)
         turn->due_ms = now + jittered(interval_ms);
     turn->interval_ms = interval_ms;
-    return interval_ms > 0 && now >= turn->due_ms;
+    return (interval_ms > 0 || turn->owed) && now >= turn->due_ms;
 }
 
 static void tend(struct instance *instance, const struct cg_conf *conf, const char *ns, int64_t interval_ms)
@@ -164,6 +167,9 @@ static void tend(struct instance *instance, const struct cg_conf *conf, const ch
     if (!wanted && !due)
         return;
     look(instance, conf, ns, turn);
+    turn->owed = turn->failed && (wanted || turn->owed);
+    if (turn->owed && (interval_ms <= 0 || interval_ms > OWED_MS))
+        interval_ms = OWED_MS;
     turn->due_ms = cg_clock_mono_ms() + jittered(interval_ms);
 }
 

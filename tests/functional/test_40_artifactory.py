@@ -232,6 +232,7 @@ def test_artifactory_killed_around_its_commit(env):
         env.artifactory.wait_for_death()
         env.artifactory.start()
         recover(env, token)
+        # The breaker may open behind its back still: a look at the repository met the dead one, too.
         wait_until("the repeat", lambda: publish(env, token, "pay-killed", f"1.0.{n}", crate).status == 200)
         assert download(env, token, "pay-killed", f"1.0.{n}").body == crate
         sums = env.artifactory.crates(repo(env))
