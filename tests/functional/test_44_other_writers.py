@@ -206,6 +206,7 @@ def test_a_webhook_makes_it_look_at_once(env):
     answer = gw.request("POST", HOOK, body=body, headers={"X-JFrog-Event-Auth": SECRET})
     assert answer.status == 202, (answer.status, answer.text)
     wait_until("the crate's line", lambda: line(gw, "pay-hooked", "1.0.0"))
+    wait_until("the end of that look", lambda: looks(gw) > len(gw.repositories))
     assert looks(gw) == len(gw.repositories) + 1, "the namespace that was meant, and no other"
     answer = world(env).request("POST", HOOK, body=body, headers={"X-JFrog-Event-Auth": SECRET})
     assert answer.status == 404, "it has no secret"
