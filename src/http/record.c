@@ -81,6 +81,11 @@ static void write_record(const struct cg_request *req, enum cg_audit_event event
     struct cg_audit_record record = record_of(req, event, shown);
     struct cg_error err = {0};
 
+    /* A password that was right is a login, whatever became of the request after it: that has a record of its own. */
+    if (event == CG_AUDIT_LOGIN && req->authn.by_password) {
+        record.outcome = CG_OK;
+        record.detail = NULL;
+    }
     /* The change has happened and its answer stays the truth; that its record is missing is for the operator. */
     if (cg_audit_write(req->gw->audit, &record, &err) != CG_OK)
         cg_log_error(CG_LOG_ERROR, "audit", req->id, &err, "the record of a %s by %s was lost",

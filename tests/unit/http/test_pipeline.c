@@ -443,6 +443,16 @@ static void a_wrong_password_is_one_login_record_and_a_late_answer(void **state)
     assert_int_equal(trail_lines(), 1);
 }
 
+static void a_right_password_is_a_login_also_where_its_owner_is_refused(void **state)
+{
+    (void)state;
+    RUN(x, .method = CG_GET, .target = "/closed/read", .headers = {"Authorization", BOB});
+    assert_int_equal(x.status, 403);
+    clean(&x);
+    is_trail("\"event\":\"login\",\"outcome\":\"ok\"", "\"actor\":\"bob\"", 1);
+    is_trail("\"event\":\"refusal\",\"outcome\":\"refused\"", "\"actor\":\"bob\"", 1);
+}
+
 static void a_directory_that_is_down_is_503_and_never_401(void **state)
 {
     (void)state;
@@ -837,6 +847,7 @@ int main(void)
         T(errors_have_the_shape_of_their_address),
         T(a_password_is_checked_on_a_worker_and_the_login_recorded),
         T(a_wrong_password_is_one_login_record_and_a_late_answer),
+        T(a_right_password_is_a_login_also_where_its_owner_is_refused),
         T(a_directory_that_is_down_is_503_and_never_401),
         T(routes_without_authentication_do_not_look_at_credentials),
         T(nobody_unauthorised_gets_a_body_accepted),
