@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0 OR MIT
 # Line coverage of src/ by unit, contract and functional tests, held against its floors: coverage.sh [BUILD-FOLDER]
-# The files are listed in BUILD-FOLDER/coverage.txt. A test that fails fails this too. CG_LEAVE_OUT as in run.py.
+# The files are listed in BUILD-FOLDER/coverage.txt. A test that fails fails this too. CG_LEAVE_OUT as in run.py;
+# CG_CONFIGURE may add sanitizers to --enable-coverage.
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
 build=${1:-$top/build-cov}
@@ -11,7 +12,7 @@ bad=0
 
 # What an earlier run has counted, perhaps of other source, does not count.
 find "$build" -name '*.gcda' -exec rm -f {} +
-CG_CONFIGURE="--enable-coverage" sh "$top/tests/run.sh" --no-install "$build" >"$build/tests.out" 2>&1 || bad=1
+CG_CONFIGURE="${CG_CONFIGURE:---enable-coverage}" sh "$top/tests/run.sh" --no-install "$build" >"$build/tests.out" 2>&1 || bad=1
 [ $bad = 0 ] || tail -n 60 "$build/tests.out"
 tail -n 1 "$build/tests.out"
 

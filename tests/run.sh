@@ -55,7 +55,7 @@ check() {
 }
 
 functional() {
-    { CG_BUILDDIR=$build /usr/bin/python3 "$top/tests/functional/run.py" -j "${CG_JOBS:-3}" 2>&1 || :; } | tee functional.out
+    { CG_BUILDDIR=$build /usr/bin/python3 "$top/tests/functional/run.py" -j "${CG_JOBS:-$((2 * jobs))}" 2>&1 || :; } | tee functional.out
     # shellcheck disable=SC2046
     set -- $(sed -n 's/^functional: \([0-9]*\) passed, \([0-9]*\) failed, \([0-9]*\) skipped$/\1 \2 \3/p' functional.out)
     [ $# = 3 ] || set -- 0 1 0

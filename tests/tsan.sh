@@ -19,4 +19,4 @@ make -s -j"$(nproc 2>/dev/null || echo 2)" check TESTS="$tests" >check.out 2>&1 
 grep -E '^# (TOTAL|PASS|FAIL|SKIP)' check.out
 # The credential provider has one thread; those of GLib, which TSan cannot see into, come with a session bus.
 CG_LEAVE_OUT="${CG_LEAVE_OUT-test_80 test_a_kill_before} test_the_desktop_keyring test_a_session_bus" CG_SANITIZED=1 CG_BUILDDIR=$build \
-    /usr/bin/python3 "$top/tests/functional/run.py" -j "${CG_JOBS:-3}"
+    /usr/bin/python3 "$top/tests/functional/run.py" -j "${CG_JOBS:-4}"

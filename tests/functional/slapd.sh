@@ -151,19 +151,6 @@ group_settings()
     fi
 }
 
-# A memberOf that is computed is nothing to keep in order
-group_settings()
-{
-    if [ "$MEMBEROF" = dynlist ]; then
-        echo 'dynlist-attrset groupOfURLs memberURL member+memberOf@groupOfNames*'
-        echo 'overlay refint'
-        echo 'refint_attributes member uniqueMember'
-    else
-        echo 'overlay refint'
-        echo 'refint_attributes member uniqueMember memberOf'
-    fi
-}
-
 write_config()
 {
     schema=$(first_dir /etc/ldap/schema /etc/openldap/schema /usr/local/etc/openldap/schema)
@@ -221,28 +208,30 @@ CONF
     } >"$dir/slapd.conf"
 }
 
-# Starts slapd on $port and $sport; false when it does not come up (a port was taken)
+# Starts slapd on $port and $sport; false when it does not come up (a port was taken). It is asked over its own socket
+# where it has one: on a port that was taken, somebody else's server would answer.
 launch()
 {
     urls="ldap://127.0.0.1:$port ldaps://127.0.0.1:$sport"
-    ldapi=
+    ldapi= asked=ldap://127.0.0.1:$port
     if [ ${#dir} -lt 90 ]; then
         ldapi="ldapi://$(printf '%s' "$dir/ldapi" | sed 's|/|%2F|g')"
-        urls="$urls $ldapi"
+        urls="$urls $ldapi" asked=$ldapi
     fi
     [ ! -f "$dir/openssl.cnf" ] || export OPENSSL_CONF="$dir/openssl.cnf"
     slapd -d stats -f "$dir/slapd.conf" -h "$urls" </dev/null >>"$dir/log" 2>&1 &
     pid=$!
     tries=0
-    while [ $tries -lt 500 ]; do
+    while [ $tries -lt 2000 ]; do
         kill -0 $pid 2>/dev/null || return 1
-        if ldapsearch -x -H "ldap://127.0.0.1:$port" -b '' -s base -o nettimeout=1 1.1 >/dev/null 2>&1; then
+        if ldapsearch -x -H "$asked" -b '' -s base -o nettimeout=1 1.1 >/dev/null 2>&1; then
             return 0
         fi
         tries=$((tries + 1))
         sleep 0.02
     done
     kill -9 $pid 2>/dev/null || :
+    tail -5 "$dir/log" >&2
     die "slapd does not answer; see $dir/log"
 }
 
