@@ -30,6 +30,7 @@ enum cg_step cg_api_ping(struct cg_request *req);
 enum cg_step cg_api_readiness(struct cg_request *req);
 enum cg_step cg_api_version_compatible(struct cg_request *req);
 enum cg_step cg_api_usage(struct cg_request *req);
+enum cg_step cg_api_no_tokens(struct cg_request *req);
 enum cg_step cg_api_uploads_config(struct cg_request *req);
 enum cg_step cg_api_repositories(struct cg_request *req);
 enum cg_step cg_api_repository(struct cg_request *req);

@@ -34,6 +34,16 @@ enum cg_step cg_api_version_compatible(struct cg_request *req)
                            "\"addons\":[],\"license\":\"crategate\"}");
 }
 
+/* jf turns a name and password into a token that it renews by itself; whoever is asked for one here has a person's
+ * password in hands that should not have it. */
+enum cg_step cg_api_no_tokens(struct cg_request *req)
+{
+    cg_error_set(&req->error, CG_ERR_DENIED,
+                 "tokens are not made here: make one at %s/me and give it to jf with --access-token",
+                 cg_artifactory_base(req));
+    return cg_respond_error(req, NULL);
+}
+
 /* jf sends figures about its own use with every command; nobody wants them. */
 enum cg_step cg_api_usage(struct cg_request *req)
 {

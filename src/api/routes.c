@@ -4,6 +4,7 @@
 #include "base/str.h"
 
 #define API "/api/cargo/{ns}/api/v1/crates"
+#define BARE "/api/cargo/{ns}/v1/crates" /* for clients to whom an Artifactory has named it so */
 
 /* A row without an action or a way to authenticate does not compile: READ, PUBLISH... name the enum's members, and
  * every macro parameter is used. */
@@ -54,6 +55,14 @@ static const struct cg_route routes[] = {
           "A version's dependencies"),
     ROUTE(CG_GET, API "/{crate}/{version}/readme", READ, TOKEN, NONE, NONE, NULL, cg_api_readme, "A version's readme, as text"),
 
+    ROUTE(CG_PUT, BARE "/new", PUBLISH, TOKEN, SPOOL, PUBLISH, NULL, cg_api_publish, "The same as below `api/v1`"),
+    ROUTE(CG_DELETE, BARE "/{crate}/{version}/yank", YANK, TOKEN, NONE, YANK, NULL, cg_api_yank, "The same"),
+    ROUTE(CG_PUT, BARE "/{crate}/{version}/unyank", YANK, TOKEN, NONE, UNYANK, NULL, cg_api_unyank, "The same"),
+    ROUTE(CG_GET, BARE "/{crate}/owners", READ, TOKEN, NONE, NONE, NULL, cg_api_owners, "The same"),
+    ASKING_ROUTE(CG_PUT, BARE "/{crate}/owners", OWNERS, TOKEN, MEMORY, OWNER_ADD, NULL, cg_api_owners_add, "The same"),
+    ROUTE(CG_DELETE, BARE "/{crate}/owners", OWNERS, TOKEN, MEMORY, OWNER_REMOVE, NULL, cg_api_owners_remove, "The same"),
+    ROUTE(CG_GET, BARE, READ, TOKEN, NONE, NONE, NULL, cg_api_search, "The same"),
+
     ROUTE(CG_GET, "/api/v1/me/tokens", NONE, PASSWORD, NONE, NONE, NULL, cg_api_tokens_list, "Lists the caller's tokens"),
     ROUTE(CG_PUT, "/api/v1/me/tokens", NONE, PASSWORD, MEMORY, TOKEN_CREATE, NULL, cg_api_tokens_create,
           "Makes a token; takes the password (`Basic`), never a token"),
@@ -75,6 +84,9 @@ static const struct cg_route routes[] = {
     JFROG(CG_POST, "/api/system/usage", NONE, NONE, MEMORY, NONE, cg_api_usage, NULL, "200; nothing is kept"),
     JFROG(CG_GET, "/api/v1/uploads/config", NONE, NONE, NONE, NONE, cg_api_uploads_config, NULL,
           "Uploads in parts are not taken"),
+    JFROG(CG_POST, "/access/api/v1/tokens", NONE, NONE, MEMORY, NONE, cg_api_no_tokens, NULL,
+          "403 that says where tokens are made"),
+    JFROG(CG_POST, "/api/security/token", NONE, NONE, MEMORY, NONE, cg_api_no_tokens, NULL, "The same"),
     JFROG(CG_GET, "/api/repositories", NONE, TOKEN, NONE, NONE, NULL, cg_api_repositories,
           "The namespaces that the caller may read, as repositories: `type`, `packageType`"),
     JFROG(CG_GET, "/api/repositories/{key}", NONE, TOKEN, NONE, NONE, NULL, cg_api_repository,
@@ -101,6 +113,8 @@ static const struct cg_route routes[] = {
     ASKING_ROUTE(CG_POST, "/me", NONE, NONE, MEMORY, TOKEN_CREATE, NULL, cg_api_me_login, "The form of that page"),
     ROUTE(CG_GET, "/api/cargo/{ns}/me", NONE, NONE, NONE, NONE, cg_api_me_redirect, NULL,
           "Where `cargo login` sends people: 303 to `/me`"),
+    ROUTE(CG_GET, "/api/cargo/{ns}", NONE, NONE, NONE, NONE, cg_api_me_redirect, NULL, "The same"),
+    ROUTE(CG_GET, "/api/cargo/{ns}/", NONE, NONE, NONE, NONE, cg_api_me_redirect, NULL, "The same"),
     ROUTE(CG_GET, "/", NONE, NONE, NONE, NONE, cg_api_me_redirect, NULL, "303 to `/me`"),
     ROUTE(CG_POST, "/api/v1/hooks/artifactory", NONE, NONE, MEMORY, NONE, NULL, cg_api_hook_artifactory,
           "A webhook of Artifactory: `X-JFrog-Event-Auth` is the secret, or the body's HMAC-SHA-256 under it; 202"),

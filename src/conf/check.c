@@ -156,6 +156,21 @@ static void check_storage(struct cg_conf_context *ctx, const struct cg_conf_plac
         cg_conf_problem(ctx, place, "repository", -1, "is required by storage = \"artifactory\"");
 }
 
+/* What one namespace's index does not know is a stranger's crate to the other, which would adopt it. */
+static void check_repository_twice(struct cg_conf_context *ctx, const struct cg_conf_namespace *first,
+                                   const struct cg_conf_namespace *second)
+{
+    struct cg_conf_place place = cg_conf_place_of(ctx, "namespace", second->name);
+    struct cg_conf_place there = cg_conf_place_of(ctx, "namespace", first->name);
+    const struct cg_conf_artifactory *a = cg_conf_artifactory(ctx->conf, first->artifactory);
+    const struct cg_conf_artifactory *b = cg_conf_artifactory(ctx->conf, second->artifactory);
+
+    if (a && b && *second->repository && cg_streq(a->url, b->url) && cg_streq(first->repository, second->repository))
+        cg_conf_problem(ctx, &place, "repository", -1,
+                        "%s is the repository of namespace %s (line %u) already; each needs one of its own",
+                        second->repository, first->name, cg_conf_line(ctx, &there, "repository", -1));
+}
+
 static void check_namespace(struct cg_conf_context *ctx, size_t index)
 {
     const struct cg_conf_namespace *ns = &ctx->conf->namespaces[index];
@@ -166,8 +181,10 @@ static void check_namespace(struct cg_conf_context *ctx, size_t index)
     check_storage(ctx, &place, ns);
     check_directory_needed(ctx, &place, ns);
     cg_conf_check_prefix_twice(ctx, &place, ns->prefixes);
-    for (size_t i = 0; i < index; i++)
+    for (size_t i = 0; i < index; i++) {
         check_prefix_pair(ctx, &ctx->conf->namespaces[i], ns);
+        check_repository_twice(ctx, &ctx->conf->namespaces[i], ns);
+    }
 }
 
 void cg_conf_check_all(struct cg_conf_context *ctx)

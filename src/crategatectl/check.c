@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "crategated/wiring.h"
+#include "crategatectl/check_index.h"
 #include "storage/artifactory/art_client.h"
 
 static bool check_conf(struct cg_ctl *ctl)
@@ -82,22 +83,39 @@ static int check_storage(const struct cg_conf *conf)
 /* What an instance does is told, not judged: only what the gateway cannot work with is a failure. */
 static void report_artifactory(void *cls, int ok, const char *step, const char *text)
 {
-    (void)cls;
+    (void)cls; /* is for compare_index() */
     if (ok >= 0)
         cg_ctl_step(ok, step, text);
     else
-        printf("  %-4s  %s%s%s\n", "note", step, text && *text ? ": " : "", text ? text : "");
+        printf("  %-4s  %s%s%s\n", ok == -2 ? "WARN" : "note", step, text && *text ? ": " : "", text ? text : "");
     fflush(stdout);
+}
+
+static void tell_index(const char *sentence)
+{
+    report_artifactory(NULL, -1, "P7 index lines", sentence);
+}
+
+static void compare_index(void *cls, const char *line, size_t line_len, const void *crate, size_t len)
+{
+    if (line)
+        cg_ctl_lines_compare(cls, line, line_len, crate, len);
+    else
+        cg_ctl_lines_tell(cls, tell_index);
 }
 
 static int check_repository(const struct cg_conf *conf, const struct cg_conf_namespace *ns)
 {
     struct cg_art_client *client = cg_art_client_new(cg_conf_artifactory(conf, ns->artifactory));
+    struct cg_ctl_lines lines;
+    struct cg_art_checker how = {.report = report_artifactory, .indexed = compare_index, .cls = &lines};
     struct cg_error err = {0};
     enum cg_err rc;
 
+    cg_ctl_lines_init(&lines, conf, ns);
     printf("Artifactory %s, repository %s of namespace %s\n", ns->artifactory, ns->repository, ns->name);
-    rc = cg_art_check(client, ns->repository, report_artifactory, NULL, &err);
+    rc = cg_art_check(client, ns->repository, &how, &err);
+    cg_ctl_lines_free(&lines);
     cg_art_client_free(&client);
     return rc != CG_OK;
 }

@@ -330,6 +330,7 @@ def test_verify_and_check_see_the_instance(env):
     run = env.gw.ctl("check")
     assert f"Artifactory corp, repository {repo(env)} of namespace payments" in run.stdout, run.stdout
     assert "FAIL" not in run.stdout and "may not delete" in run.stdout, run.stdout
+    assert run.returncode == 0 and "All is well." in run.stdout, run.stdout
 
 
 def test_a_reload_takes_another_credential_and_cache(env):

@@ -5,9 +5,11 @@ import base64
 import hashlib
 import json
 import os
+import shutil
 import socket
+import subprocess
 
-from harness import crate_bytes, wait_until
+from harness import crate_bytes, frame, metadata, wait_until
 
 BASE = "/artifactory"
 NAMESPACES = """
@@ -174,6 +176,52 @@ def test_every_form_of_a_token_is_taken(env):
     for headers in ({"Authorization": token}, {"Authorization": f"Bearer {token}"}, {"Authorization": f"Basic {basic}"},
                     {"X-JFrog-Art-Api": token}):
         assert gw.request("GET", BASE + "/api/repositories/team", headers=headers).status == 200, headers
+
+
+def test_curl_puts_a_crate_with_every_form_of_a_token(env):
+    gw, token = world(env), env.tokens["pete"]
+    if not shutil.which("curl"):
+        return
+    data = crate_bytes("jf-curl", "1.0.0", files={"src/more.rs": os.urandom(1500000)})  # curl asks before it sends
+    file = os.path.join(env.folder("curl"), "jf-curl-1.0.0.crate")
+    with open(file, "wb") as f:
+        f.write(data)
+    url = gw.url + path_of("jf-curl", "1.0.0")
+    for n, (config, where) in enumerate(((f'header = "X-JFrog-Art-Api: {token}"', url), (f'user = "pete:{token}"', url),
+                                         (f'header = "Authorization: Bearer {token}"', url.rpartition("/")[0] + "/"))):
+        path = os.path.join(env.folder(f"slapd-not-searched/curl{n}"), "config")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(config + "\n")
+        run = subprocess.run(["curl", "-sS", "-K", path, "-w", " %{http_code}", "-T", file, where], text=True, capture_output=True)
+        assert run.stdout.endswith(" 201") and sums(data)["sha256"] in run.stdout, run
+    assert get(env, "/team/crates/jf-curl/jf-curl-1.0.0.crate").body == data
+
+
+def test_the_web_api_is_there_without_its_api(env):
+    gw, token = world(env), env.tokens["pete"]
+    api = BASE + "/api/cargo/team/v1/crates"
+    body = frame(metadata("jf-bare", "1.0.0"), crate_bytes("jf-bare", "1.0.0"))
+    assert gw.request("PUT", api + "/new", body=body, token=token).status == 200
+    assert gw.request("PUT", api + "/new", body=body, token=env.tokens["paula"]).status == 403
+    assert gw.json("GET", api + "?q=jf-bare", token=token)["crates"][0]["name"] == "jf-bare"
+    for method, verb, yanked in (("DELETE", "yank", True), ("PUT", "unyank", False)):
+        assert gw.json(method, f"{api}/jf-bare/1.0.0/{verb}", token=token) == {"ok": True}
+        assert json.loads(get(env, "/api/cargo/team/index/jf/-b/jf-bare").text)["yanked"] is yanked
+    admin = env.tokens["alice"]
+    assert gw.request("PUT", api + "/jf-bare/owners", token=admin, body={"users": ["alice"]}).status == 200
+    assert [u["login"] for u in gw.json("GET", api + "/jf-bare/owners", token=token)["users"]] == ["alice"]
+    assert gw.request("DELETE", api + "/jf-bare/owners", token=token, body={"users": ["alice"]}).status == 403
+    assert gw.request("DELETE", api + "/jf-bare/owners", token=admin, body={"users": ["alice"]}).status == 200
+
+
+def test_where_tokens_are_made_is_told(env):
+    gw = world(env)
+    for path in ("/access/api/v1/tokens", BASE + "/api/security/token"):
+        answer = gw.request("POST", path, body={"username": "pete", "scope": "applied-permissions/user"})
+        assert f"make one at {gw.url}/me" in error_of(answer, 403), answer.text
+    for path in (BASE + "/api/cargo/team", BASE + "/api/cargo/team/", BASE + "/api/cargo/nowhere/me", BASE, BASE + "/"):
+        answer = gw.request("GET", path)
+        assert answer.status == 303 and answer.getheader("Location") == gw.url + "/me", path
 
 
 # jf rt download

@@ -139,7 +139,8 @@ static const struct loss {
                         CG_ART_ILL, true},
     [CG_ART_NO_CONNECTION] = {"it cannot be connected to; it is down, or a firewall is between", CG_ART_ILL, true},
     [CG_ART_NO_TLS] = {"its TLS certificate or handshake is refused by the gateway, which never goes on without; an "
-                       "administrator has to renew the certificate or set artifactory.*.ca_file",
+                       "administrator has to renew the certificate, set artifactory.*.ca_file to the CA that signed it, "
+                       "or name in artifactory.*.url the host that it is for",
                        CG_ART_ILL, false},
     [CG_ART_LATE] = {"it did not answer in time", CG_ART_ILL, true},
     [CG_ART_STALLED] = {"the transfer stood still for longer than artifactory.*.stall_timeout", CG_ART_ILL, false},

@@ -12,6 +12,8 @@
 #include "crategate/clock.h"
 #include "storage/artifactory/art_ask.h"
 
+#define LONGEST_MS 120000
+
 void cg_art_tell(struct cg_art_check *check, enum cg_art_mark mark, const char *step, const char *fmt, ...)
 {
     char text[CG_ERROR_DETAIL_MAX];
@@ -22,12 +24,12 @@ void cg_art_tell(struct cg_art_check *check, enum cg_art_mark mark, const char *
     va_end(args);
     if (mark == CG_ART_BAD)
         check->bad = true;
-    check->report(check->cls, (int)mark, step, text);
+    check->how->report(check->how->cls, (int)mark, step, text);
 }
 
 void cg_art_tell_error(struct cg_art_check *check, enum cg_art_mark mark, const char *step, const struct cg_error *err)
 {
-    cg_art_tell(check, mark, step, "%s%s%s%s", err->detail, *err->internal ? " (it says: " : "", err->internal,
+    cg_art_tell(check, mark, step, "%s%s%s%s", err->detail, *err->internal ? " (in its words: " : "", err->internal,
                 *err->internal ? ")" : "");
 }
 
@@ -54,6 +56,11 @@ enum cg_err cg_art_try_judged(struct cg_art_check *check, enum cg_art_op op, con
 
     cg_art_try(check, attempt, answer);
     return cg_art_answer_judge(&question, answer, &verdict, err);
+}
+
+bool cg_art_check_late(const struct cg_art_check *check)
+{
+    return cg_clock_mono_ms() >= check->until;
 }
 
 char *cg_art_probe_path(const struct cg_art_check *check, const char *lead, const char *tail)
@@ -85,7 +92,7 @@ static bool check_reachable(struct cg_art_check *check)
     if (ok && https)
         cg_art_tell(check, CG_ART_GOOD, "tls", "its certificate is good for this host");
     else if (ok)
-        cg_art_tell(check, CG_ART_KNOW, "tls", "plain http: the credential travels in the clear");
+        cg_art_tell(check, CG_ART_WARN, "tls", "plain http: the credential travels in the clear");
     cg_art_answer_free(&answer);
     return ok;
 }
@@ -95,7 +102,9 @@ static void tell_version(struct cg_art_check *check, const char *version)
     unsigned major = 0, minor = 0;
 
     if (sscanf(version, "%3u.%4u", &major, &minor) == 2 && (major < 7 || (major == 7 && minor < 17)))
-        cg_art_tell(check, CG_ART_KNOW, "version", "%s is older than 7.17, the first with Cargo repositories", version);
+        cg_art_tell(check, CG_ART_WARN, "version",
+                    "%s is older than 7.17, the first with Cargo repositories; only a generic one can be used",
+                    version);
     else
         cg_art_tell(check, CG_ART_GOOD, "version", "Artifactory %s", version);
 }
@@ -129,45 +138,57 @@ static bool one_of(const char *value, const char *a, const char *b)
     return value && (cg_streq_nocase(value, a) || cg_streq_nocase(value, b));
 }
 
-/* What the repository's own settings say. */
-static void judge_settings(struct cg_art_check *check, const json_t *settings)
+/* What the repository's own settings say; false when it is none to keep crates in. */
+static bool judge_settings(struct cg_art_check *check, const json_t *settings)
 {
     const char *rclass = cg_json_str(settings, "rclass"), *type = cg_json_str(settings, "packageType");
+    bool bad = check->bad;
 
     check->cargo = type && cg_streq_nocase(type, "cargo");
     if (!rclass || !type)
         cg_art_tell(check, CG_ART_KNOW, "repository", "it is there; of what class and type is not told");
     else if (!cg_streq_nocase(rclass, "local"))
-        cg_art_tell(check, CG_ART_BAD, "repository",
-                    "%s is a %s repository; a local one is wanted, because only there what is deployed is what is read",
-                    check->repo, rclass);
+        cg_art_tell(
+            check, CG_ART_BAD, "repository",
+            "%s is a %s repository; a local one is wanted, because only there what is deployed is what is read: "
+            "name a local one in namespace.*.repository",
+            check->repo, rclass);
     else if (!one_of(type, "cargo", "generic"))
-        cg_art_tell(check, CG_ART_BAD, "repository", "%s is of type %s; cargo or generic is wanted", check->repo, type);
+        cg_art_tell(check, CG_ART_BAD, "repository",
+                    "%s is of type %s; cargo or generic is wanted: name another "
+                    "in namespace.*.repository",
+                    check->repo, type);
     else
         cg_art_tell(check, CG_ART_GOOD, "repository", "%s is a local %s repository", check->repo, type);
     if (json_is_true(json_object_get(settings, "blackedOut")))
-        cg_art_tell(check, CG_ART_BAD, "repository", "%s is blacked out", check->repo);
+        cg_art_tell(check, CG_ART_BAD, "repository",
+                    "%s is blacked out; an administrator of Artifactory has to "
+                    "bring it back",
+                    check->repo);
+    return check->bad == bad;
 }
 
-static void check_settings(struct cg_art_check *check)
+static bool check_settings(struct cg_art_check *check)
 {
     char *path = cg_asprintf("/api/repositories/%s", check->repo);
     struct cg_art_answer answer;
     struct cg_error err = {0};
     json_t *value = NULL;
+    bool fits = true;
 
     cg_art_answer_init(&answer);
     if (cg_art_try_judged(check, CG_ART_OP_REPO, &(struct cg_art_try){.method = "GET", .path = path}, &answer, &err) ==
             CG_OK &&
         cg_art_answer_json(&answer, &value, &err) == CG_OK)
-        judge_settings(check, value);
+        fits = judge_settings(check, value);
     else
         cg_art_tell(check, CG_ART_KNOW, "repository",
-                    "its settings may not be read by this account (status %ld), so its class and type are not known",
+                    "this account is not told its settings (status %ld), so its class and type are not known",
                     answer.status);
     json_decref(value);
     cg_art_answer_free(&answer);
     free(path);
+    return fits;
 }
 
 static bool check_read(struct cg_art_check *check)
@@ -238,7 +259,7 @@ static void check_delete(struct cg_art_check *check)
     cg_art_answer_init(&answer);
     cg_art_try(check, &(struct cg_art_try){.method = "DELETE", .path = path}, &answer);
     if (answer.status >= 200 && answer.status < 300)
-        cg_art_tell(check, CG_ART_KNOW, "delete",
+        cg_art_tell(check, CG_ART_WARN, "delete",
                     "the account may delete and overwrite, which the gateway never needs: better take that right away");
     else if (answer.status == 403 || answer.status == 404)
         cg_art_tell(check, CG_ART_GOOD, "delete", "the account may not delete or overwrite; %s stays there",
@@ -254,8 +275,8 @@ static void run(struct cg_art_check *check)
 {
     if (!check_reachable(check) || !check_credential(check))
         return;
-    check_settings(check);
-    if (!check_read(check))
+    /* In a repository of another kind nothing is put, not even to see what it does. */
+    if (!check_settings(check) || !check_read(check))
         return;
     if (check_deploy(check))
         check_annotate(check);
@@ -264,10 +285,10 @@ static void run(struct cg_art_check *check)
         check_delete(check);
 }
 
-enum cg_err cg_art_check(struct cg_art_client *client, const char *repo, cg_art_report report, void *cls,
+enum cg_err cg_art_check(struct cg_art_client *client, const char *repo, const struct cg_art_checker *how,
                          struct cg_error *err)
 {
-    struct cg_art_check check = {.repo = repo, .report = report, .cls = cls};
+    struct cg_art_check check = {.repo = repo, .how = how, .until = cg_clock_mono_ms() + LONGEST_MS};
     unsigned char random[8];
     char name[2 * sizeof(random) + 1];
     enum cg_err rc = cg_art_place_ok(repo, "crates", err);

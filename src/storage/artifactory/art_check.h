@@ -12,20 +12,21 @@
 #include "storage/artifactory/art_http.h"
 
 #define CG_ART_PROBE_SIZE 96
+#define CG_ART_DESCRIBED 400
 #define CG_ART_PROBE_TEXT "crategate check\n"
 
 struct cg_art_check {
     struct cg_art_link *link;
     const char *repo;
-    cg_art_report report;
-    void *cls;
+    const struct cg_art_checker *how;
+    int64_t until;                 /* monotonic ms: from then on no probe is begun */
     bool bad;                      /* a step was */
     bool cargo;                    /* package type; false also when it is not known */
     bool deployed;                 /* the probe file is there */
     char probe[CG_ART_PROBE_SIZE]; /* its path */
 };
 
-enum cg_art_mark { CG_ART_BAD = 0, CG_ART_GOOD = 1, CG_ART_KNOW = -1 };
+enum cg_art_mark { CG_ART_BAD = 0, CG_ART_GOOD = 1, CG_ART_KNOW = -1, CG_ART_WARN = -2 };
 
 void cg_art_tell(struct cg_art_check *check, enum cg_art_mark mark, const char *step, const char *fmt, ...)
     CG_PRINTF(4, 5);
@@ -46,7 +47,14 @@ enum cg_err cg_art_try_judged(struct cg_art_check *check, enum cg_art_op op, con
 /* "/REPO/PATH" or "/api/storage/REPO/PATH" of the probe file, with `tail` behind; fresh. */
 char *cg_art_probe_path(const struct cg_art_check *check, const char *lead, const char *tail);
 
+/* "status 403, "words"" or why there is no answer. */
+void cg_art_describe(const struct cg_art_answer *answer, char out[CG_ART_DESCRIBED]);
+/* Has it taken longer than an administrator waits? */
+bool cg_art_check_late(const struct cg_art_check *check);
+
 /* art_probes.c: P1 to P12. */
 void cg_art_probes(struct cg_art_check *check);
+/* art_probe_index.c: P6 and P7, P11, of a Cargo repository. */
+void cg_art_probe_index(struct cg_art_check *check);
 
 #endif

@@ -116,13 +116,20 @@ bool cg_art_client_down(struct cg_art_client *client, struct cg_error *why);
 /* Asks it whether it is there (ping, version) and takes our credential. */
 enum cg_err cg_art_ping(struct cg_art_client *client, struct cg_error *err) CG_CHECK;
 
-/* For crategatectl check: every step in plain words, `ok` 1 good, 0 bad, -1 a warning or something only to be known. */
+/* For crategatectl check: every step in plain words, `ok` 1 good, 0 bad, -1 only to be known, -2 a warning. */
 typedef void (*cg_art_report)(void *cls, int ok, const char *step, const char *text);
+struct cg_art_checker {
+    cg_art_report report;
+    /* For P7: a crate that is there, and the line that Artifactory's own index has of it; borrowed. After the last one,
+     * with NULL. May be NULL. */
+    void (*indexed)(void *cls, const char *line, size_t line_len, const void *crate, size_t len);
+    void *cls;
+};
 /* Reachable, TLS, version, credential, repository there and of a fitting class and package type, may read, deploy,
  * annotate, may not delete, base URL; then the probes P1 to P12 of artifactory.md 6.5 as far as they can be made without
  * harm, saying what this instance does. Files that it puts lie below .crategate-check/ and stay where it may not delete.
- * OK when no step was bad. */
-enum cg_err cg_art_check(struct cg_art_client *client, const char *repo, cg_art_report report, void *cls,
+ * After two minutes no further probe is begun. OK when no step was bad. */
+enum cg_err cg_art_check(struct cg_art_client *client, const char *repo, const struct cg_art_checker *how,
                          struct cg_error *err) CG_CHECK;
 
 #endif

@@ -2,8 +2,8 @@
 /*
  * The open points of artifactory.md 6.5, as far as an instance can be asked
  * without harm: nothing here makes a crate, a repository or a failed login of a
- * real account. What this instance does is told, never judged: the gateway
- * depends on none of it.
+ * real account, and what it puts lies below .crategate-check/. What this instance does is told, never judged: the
+ * gateway depends on none of it.
  */
 #include "storage/artifactory/art_check.h"
 
@@ -22,18 +22,17 @@ static void know(struct cg_art_check *check, const char *step, const char *text)
     cg_art_tell(check, CG_ART_KNOW, step, "%s", text);
 }
 
-/* "status 403, "words"" or why there is no answer */
-static void describe(const struct cg_art_answer *answer, char out[400])
+void cg_art_describe(const struct cg_art_answer *answer, char out[CG_ART_DESCRIBED])
 {
     char words[CG_ART_WORDS_MAX];
 
     cg_art_answer_words(answer, words);
     if (answer->lost != CG_ART_ANSWERED)
-        snprintf(out, 400, "no answer (%s)", answer->why);
+        snprintf(out, CG_ART_DESCRIBED, "no answer (%s)", answer->why);
     else if (*words)
-        snprintf(out, 400, "status %ld, \"%s\"", answer->status, words);
+        snprintf(out, CG_ART_DESCRIBED, "status %ld, \"%s\"", answer->status, words);
     else
-        snprintf(out, 400, "status %ld%s", answer->status, cg_art_answer_is_html(answer) ? ", HTML" : "");
+        snprintf(out, CG_ART_DESCRIBED, "status %ld%s", answer->status, cg_art_answer_is_html(answer) ? ", HTML" : "");
 }
 
 /* One GET of the repository's Cargo API. */
@@ -66,26 +65,78 @@ static void config_of(const struct cg_art_answer *answer, char dl[256], char api
     json_decref(value);
 }
 
-static void p1_p12(struct cg_art_check *check)
+static void tell_base(struct cg_art_check *check, const char *dl)
+{
+    const char *url = check->link->url;
+
+    if (strncmp(dl, url, strlen(url)) == 0)
+        cg_art_tell(check, CG_ART_GOOD, "base URL", "its own clients are sent to where the gateway goes, %s", url);
+    else
+        cg_art_tell(check, CG_ART_KNOW, "base URL",
+                    "its own clients are sent to %s, the gateway goes to %s; where that is not meant, an administrator "
+                    "of Artifactory has to correct its custom base URL (the gateway's clients never see it)",
+                    dl, url);
+}
+
+/* Behind scheme and host. */
+static const char *path_of(const char *url)
+{
+    const char *host = strstr(url, "://");
+
+    host = host ? host + 3 : url;
+    return host + strcspn(host, "/");
+}
+
+/* What came of an empty publish at `path`. */
+static void tell_publish(struct cg_art_check *check, const char *path, const struct cg_art_answer *answer)
+{
+    const char *outcome = "takes publishes; an empty one gets";
+    char text[CG_ART_DESCRIBED];
+
+    cg_art_describe(answer, text);
+    if (answer->lost != CG_ART_ANSWERED)
+        outcome = "could not be settled because there was";
+    else if (answer->status == 404 || answer->status == 405)
+        outcome = "takes no publishes:";
+    else if (answer->status == 401 || answer->status == 403)
+        outcome = "takes no publishes from this account:";
+    cg_art_tell(check, CG_ART_KNOW, "P3 publish", "%s %s %s", path, outcome, text);
+}
+
+/*
+ * An empty publish, in which nothing is that could be stored, where cargo would send a real one: below the `api` of
+ * config.json, at the address that the gateway uses.
+ */
+static void p3(struct cg_art_check *check, const char *api)
+{
+    static const char *const headers[] = {"Content-Type: application/octet-stream", NULL};
+    const char *context = path_of(check->link->url), *below = path_of(api);
+    size_t len = strlen(context);
+    struct cg_art_answer answer;
+    char *path;
+
+    know(check, "P3 second publish of a version",
+         "could not be settled because that would leave a crate in its index; P9 tells of a second deploy");
+    if (!*api || strncmp(below, context, len) != 0 || below[len] != '/') {
+        cg_art_tell(check, CG_ART_KNOW, "P3 publish", "could not be settled because config.json %s%s",
+                    *api ? "sends it beside the url of the instance, to " : "does not say where to", api);
+        return;
+    }
+    path = cg_asprintf("%s/api/v1/crates/new", below + len);
+    cg_art_answer_init(&answer);
+    cg_art_try(check, &(struct cg_art_try){.method = "PUT", .path = path, .headers = headers, .text = ""}, &answer);
+    tell_publish(check, path, &answer);
+    cg_art_answer_free(&answer);
+    free(path);
+}
+
+static void p12(struct cg_art_check *check, const char *dl)
 {
     static const char *const other[] = {"X-JFrog-Override-Base-Url: " OTHER_BASE, NULL};
-    char dl[256], api[256], dl2[256], api2[256], text[400];
+    char dl2[256], api2[256];
     struct cg_art_answer answer;
-    bool auth, ignored;
+    bool ignored;
 
-    cg_art_answer_init(&answer);
-    try_cargo(check, "index/config.json", NULL, false, &answer);
-    config_of(&answer, dl, api, &auth);
-    describe(&answer, text);
-    if (!*dl)
-        cg_art_tell(check, CG_ART_KNOW, "P1 config.json", "%s", text);
-    else
-        cg_art_tell(check, CG_ART_KNOW, "P1 config.json", "dl=%s api=%s auth-required=%s", dl, api,
-                    auth ? "true" : "false");
-    if (*dl)
-        cg_art_tell(check, strncmp(dl, check->link->url, strlen(check->link->url)) == 0 ? CG_ART_GOOD : CG_ART_KNOW,
-                    "base URL", "its own clients are sent to %s, the gateway to %s", dl, check->link->url);
-    cg_art_answer_free(&answer);
     cg_art_answer_init(&answer);
     try_cargo(check, "index/config.json", other, false, &answer);
     config_of(&answer, dl2, api2, &ignored);
@@ -96,20 +147,43 @@ static void p1_p12(struct cg_art_check *check)
     cg_art_answer_free(&answer);
 }
 
+static void p1_p3_p12(struct cg_art_check *check)
+{
+    char dl[256], api[256], text[CG_ART_DESCRIBED];
+    struct cg_art_answer answer;
+    bool auth;
+
+    cg_art_answer_init(&answer);
+    try_cargo(check, "index/config.json", NULL, false, &answer);
+    config_of(&answer, dl, api, &auth);
+    cg_art_describe(&answer, text);
+    if (!*dl)
+        cg_art_tell(check, CG_ART_KNOW, "P1 config.json", "%s", text);
+    else
+        cg_art_tell(check, CG_ART_KNOW, "P1 config.json", "dl=%s api=%s auth-required=%s", dl, api,
+                    auth ? "true" : "false");
+    if (*dl)
+        tell_base(check, dl);
+    cg_art_answer_free(&answer);
+    p3(check, api);
+    p12(check, dl);
+}
+
 static void p2(struct cg_art_check *check)
 {
     static const char *const wrong[] = {"Authorization: Bearer crategate-check-no-token", NULL};
     struct cg_art_answer none, bad;
-    char text_none[400], text_bad[400];
+    char text_none[CG_ART_DESCRIBED], text_bad[CG_ART_DESCRIBED];
 
     cg_art_answer_init(&none);
     cg_art_answer_init(&bad);
     try_cargo(check, "index/config.json", NULL, true, &none);
     try_cargo(check, "index/config.json", wrong, true, &bad);
-    describe(&none, text_none);
-    describe(&bad, text_bad);
-    cg_art_tell(check, CG_ART_KNOW, "P2 config.json without and with a wrong token", "%s [%s]; %s [%s]", text_none,
-                none.challenge, text_bad, bad.challenge);
+    cg_art_describe(&none, text_none);
+    cg_art_describe(&bad, text_bad);
+    cg_art_tell(check, CG_ART_KNOW, "P2 config.json without a token",
+                "%s, WWW-Authenticate %s; with a wrong one: %s, WWW-Authenticate %s", text_none,
+                *none.challenge ? none.challenge : "not sent", text_bad, *bad.challenge ? bad.challenge : "not sent");
     cg_art_answer_free(&none);
     cg_art_answer_free(&bad);
 }
@@ -117,16 +191,16 @@ static void p2(struct cg_art_check *check)
 static void p5(struct cg_art_check *check)
 {
     struct cg_art_answer answer;
-    char search[400], owners[400];
+    char search[CG_ART_DESCRIBED], owners[CG_ART_DESCRIBED];
 
     cg_art_answer_init(&answer);
     try_cargo(check, "api/v1/crates?q=crategate&per_page=1", NULL, false, &answer);
-    describe(&answer, search);
+    cg_art_describe(&answer, search);
     cg_art_answer_free(&answer);
     cg_art_answer_init(&answer);
     try_cargo(check, "api/v1/crates/crategate-check/owners", NULL, false, &answer);
-    describe(&answer, owners);
-    cg_art_tell(check, CG_ART_KNOW, "P5 search and owners", "%s; %s", search, owners);
+    cg_art_describe(&answer, owners);
+    cg_art_tell(check, CG_ART_KNOW, "P5 search and owners", "search: %s; owners: %s", search, owners);
     cg_art_answer_free(&answer);
 }
 
@@ -138,14 +212,14 @@ static void p4(struct cg_art_check *check)
                               ".include(\"repo\",\"path\",\"name\").limit(1)",
                               check->repo);
     struct cg_art_answer answer;
-    char text[400];
+    char text[CG_ART_DESCRIBED];
     json_t *value = NULL;
 
     cg_art_answer_init(&answer);
     cg_art_try(check,
                &(struct cg_art_try){.method = "POST", .path = "/api/search/aql", .headers = plain, .text = query},
                &answer);
-    describe(&answer, text);
+    cg_art_describe(&answer, text);
     if (answer.status == 200 && cg_art_answer_json(&answer, &value, NULL) == CG_OK)
         know(check, "P4 properties of its own",
              json_array_size(json_object_get(value, "results")) ? "it annotates crates with crate.* properties"
@@ -162,13 +236,13 @@ static void p8(struct cg_art_check *check)
     static const char *const ranged[] = {"Range: bytes=2-4", "X-JFrog-Download-Redirect-To: None", NULL};
     char *path = cg_art_probe_path(check, "", "");
     struct cg_art_answer whole, part;
-    char text[400];
+    char text[CG_ART_DESCRIBED];
 
     cg_art_answer_init(&whole);
     cg_art_answer_init(&part);
     cg_art_try(check, &(struct cg_art_try){.method = "GET", .path = path}, &whole);
     cg_art_try(check, &(struct cg_art_try){.method = "GET", .path = path, .headers = ranged}, &part);
-    describe(&whole, text);
+    cg_art_describe(&whole, text);
     cg_art_tell(check, CG_ART_KNOW, "P8 download", "%s; ETag %s; X-Checksum-Sha256 %s; %s; Range answered with %ld",
                 text,
                 !*whole.etag         ? "none"
@@ -190,7 +264,7 @@ static void p9(struct cg_art_check *check)
     static const char *const headers[] = {"Content-Type: text/plain", NULL};
     char *path = cg_art_probe_path(check, "", "");
     struct cg_art_answer same, other;
-    char text_same[400], text_other[400];
+    char text_same[CG_ART_DESCRIBED], text_other[CG_ART_DESCRIBED];
 
     cg_art_answer_init(&same);
     cg_art_answer_init(&other);
@@ -200,8 +274,8 @@ static void p9(struct cg_art_check *check)
     cg_art_try(check,
                &(struct cg_art_try){.method = "PUT", .path = path, .headers = headers, .text = "something else\n"},
                &other);
-    describe(&same, text_same);
-    describe(&other, text_other);
+    cg_art_describe(&same, text_same);
+    cg_art_describe(&other, text_other);
     cg_art_tell(check, CG_ART_KNOW, "P9 deploy over what is there", "the same bytes: %s; others: %s", text_same,
                 text_other);
     cg_art_answer_free(&same);
@@ -216,39 +290,61 @@ static void p10(struct cg_art_check *check)
         "X-Checksum-Sha256: 0000000000000000000000000000000000000000000000000000000000000000", NULL};
     char *path = cg_art_probe_path(check, "", ".wrong");
     struct cg_art_answer answer;
-    char repo[400], sum[400];
+    char repo[CG_ART_DESCRIBED], sum[CG_ART_DESCRIBED];
 
     cg_art_answer_init(&answer);
     cg_art_try(check, &(struct cg_art_try){.method = "GET", .path = "/api/repositories/crategate-check-no-repository"},
                &answer);
-    describe(&answer, repo);
+    cg_art_describe(&answer, repo);
     cg_art_answer_free(&answer);
     cg_art_answer_init(&answer);
     cg_art_try(check, &(struct cg_art_try){.method = "PUT", .path = path, .headers = wrong, .text = "x"}, &answer);
-    describe(&answer, sum);
+    cg_art_describe(&answer, sum);
     if (answer.status >= 200 && answer.status < 300)
         cg_art_tell(check, CG_ART_BAD, "P10 wrong checksum",
-                    "it stored bytes that do not have the checksum that was sent with them");
-    cg_art_tell(check, CG_ART_KNOW, "P10 unknown repository and wrong checksum", "%s; %s", repo, sum);
+                    "it stored bytes that do not have the checksum that was sent with them (%s.wrong, to be removed): "
+                    "an administrator of Artifactory has to set the repository's checksum policy to reject them",
+                    check->probe);
+    cg_art_tell(check, CG_ART_KNOW, "P10 unknown repository and wrong checksum",
+                "unknown repository: %s; wrong checksum: %s", repo, sum);
     cg_art_answer_free(&answer);
     free(path);
 }
 
+/* Where the account is not told the package type, a config.json tells that it is Cargo's. */
+static bool is_cargo(struct cg_art_check *check)
+{
+    char dl[256], api[256];
+    struct cg_art_answer answer;
+    bool auth;
+
+    if (check->cargo)
+        return true;
+    cg_art_answer_init(&answer);
+    try_cargo(check, "index/config.json", NULL, false, &answer);
+    config_of(&answer, dl, api, &auth);
+    cg_art_answer_free(&answer);
+    return *dl != '\0';
+}
+
 void cg_art_probes(struct cg_art_check *check)
 {
-    if (check->cargo) {
-        p1_p12(check);
-        p2(check);
-        p5(check);
-        p4(check);
-    } else {
-        know(check, "P1, P2, P4, P5, P12", "not asked: it is not (known to be) a Cargo repository");
+    static const struct {
+        const char *name;
+        void (*ask)(struct cg_art_check *check);
+        bool of_cargo; /* else with the file that this check has deployed */
+    } probes[] = {{"P1, P3, P12", p1_p3_p12, true},          {"P2", p2, true},  {"P4", p4, true},  {"P5", p5, true},
+                  {"P6, P7, P11", cg_art_probe_index, true}, {"P8", p8, false}, {"P9", p9, false}, {"P10", p10, false}};
+    bool cargo = is_cargo(check);
+
+    for (size_t i = 0; i < sizeof(probes) / sizeof(probes[0]); i++) {
+        if (cg_art_check_late(check))
+            know(check, probes[i].name, "could not be settled because it answers too slowly");
+        else if (probes[i].of_cargo && !cargo)
+            know(check, probes[i].name, "not asked: it is not (known to be) a Cargo repository");
+        else if (!probes[i].of_cargo && !check->deployed)
+            know(check, probes[i].name, "could not be settled because the account may not deploy");
+        else
+            probes[i].ask(check);
     }
-    know(check, "P3, P6, P7", "not asked: that would leave a crate in its index");
-    if (check->deployed) {
-        p8(check);
-        p9(check);
-        p10(check);
-    }
-    know(check, "P11", "not asked: that would make a repository");
 }

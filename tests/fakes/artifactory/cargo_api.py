@@ -98,7 +98,8 @@ def index_file(app, request, repo, path):
     if not found:
         raise missing_entry(app)
     text = "".join(json.dumps(line, separators=(",", ":")) + "\n" for _, line in found)
-    return text_file(app, request, text, "text/plain", max(item["modified"] for item, _ in found))
+    changed = int(max(max(item["modified"], item["index"]["due"]) for item, _ in found))
+    return text_file(app, request, text, "text/plain", changed)
 
 
 def missing_entry(app):
@@ -119,8 +120,8 @@ def text_file(app, request, text, content_type, modified):
     etag = f'"{etag}"' if app.knobs.etag_quoted else etag
     response = download.answer(request, None, 0, etag, modified)
     if response.status != 304:
-        response = httpd.Response(200, text, content_type, [h for h in response.headers.pairs
-                                                            if h[0] in ("ETag", "Last-Modified")])
+        kept = ("ETag", "Last-Modified") if app.knobs.index_last_modified else ("ETag",)
+        response = httpd.Response(200, text, content_type, [h for h in response.headers.pairs if h[0] in kept])
     return response
 
 

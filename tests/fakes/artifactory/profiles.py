@@ -30,6 +30,7 @@ KNOBS = {
     # the index
     "index_delay_ms": (0, "how long after a deploy the index entry appears (F19)"),
     "index_mode": ("normal", "normal, never (no new entry shows) or flap (new entries show on node a only)"),
+    "index_last_modified": (True, "index files and config.json have Last-Modified, the time of their last change"),
     "index_registry": ("cargo", "deps[].registry from a bare .crate: cargo (right), null (always) or raw (as written)"),
     "index_features2": (True, "split features into features and features2"),
     # logins

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0 OR MIT
 """Rows 26 to 34 of contract 6.2: the Cargo API."""
+import email.utils
 import json
 
 import testing
@@ -28,6 +29,24 @@ class Cargo(testing.Case):
         self.error(404, "GET", "/api/cargo/generic-local/index/config.json")
         self.double.repo("cargo-local", cargoAnonymousAccess=True)
         self.assertNotIn("auth-required", self.ask_json(200, "GET", INDEX + "config.json", user=None))
+
+    def test_row_27_tells_when_an_entry_appeared(self):
+        self.double.knobs(index_delay_ms=1100)
+        created = email.utils.parsedate_to_datetime(self.deploy().headers["Date"])
+        harness.wait_until("the entry", lambda: self.double.request("GET", INDEX + "de/mo/demo",
+                                                                    user="deployer").status == 200)
+        answer = self.ask(200, "GET", INDEX + "de/mo/demo")
+        changed = email.utils.parsedate_to_datetime(answer.headers["Last-Modified"])
+        self.assertGreaterEqual((changed - created).total_seconds(), 1)
+        self.double.knobs(index_last_modified=False)
+        answer = self.ask(200, "GET", INDEX + "de/mo/demo")
+        self.assertIsNone(answer.headers["Last-Modified"])
+        self.assertIsNotNone(answer.headers["ETag"])
+
+    def test_row_29_an_empty_publish_is_malformed_and_stores_nothing(self):
+        self.error(400, "PUT", V1.replace("/v1", "/api/v1") + "/new", b"")
+        self.error(403, "PUT", V1.replace("/v1", "/api/v1") + "/new", b"", user="reader")
+        self.assertEqual(self.double.items("cargo-local"), {})
 
     def test_row_26_without_a_login(self):
         for profile, status in (("7.46", 400), ("7.50", 403), ("7.55", 401), ("7.90", 401)):
