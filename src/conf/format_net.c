@@ -152,29 +152,9 @@ enum cg_err cg_conf_check_public_url(const char *value, struct cg_error *err)
     return check_base_path(url.path, err);
 }
 
-static bool is_loopback(const struct url *url)
-{
-    return (url->host_len == 9 && strncasecmp(url->host, "localhost", 9) == 0) ||
-           (url->host_len > 4 && strncmp(url->host, "127.", 4) == 0 && !url->bracketed &&
-            strspn(url->host, "0123456789.") >= url->host_len) ||
-           (url->bracketed && url->host_len == 3 && strncmp(url->host, "::1", 3) == 0);
-}
-
-/* The same form: what goes before /api/... But the gateway's own credential goes there with every request. */
 enum cg_err cg_conf_check_artifactory_url(const char *value, struct cg_error *err)
 {
-    struct url url;
-    enum cg_err rc = cg_conf_check_public_url(value, err);
-
-    if (rc == CG_OK)
-        rc = url_split(value, &url, err);
-    if (rc == CG_OK && scheme_is(&url, "http") && !is_loopback(&url))
-        rc =
-            cg_error_set(err, CG_ERR_INVALID,
-                         "\"%s\" must begin with https://, as over plain http anybody on the way could read the "
-                         "credential of token_file; http:// is only for this host itself (127.0.0.1, [::1], localhost)",
-                         value);
-    return rc;
+    return cg_conf_check_public_url(value, err); /* the same form: what goes before /api/... */
 }
 
 static enum cg_err check_unix_path(const char *path, struct cg_error *err)

@@ -333,7 +333,7 @@ const struct cg_conf_key cg_conf_keys[] = {
 
     {INSTANCE("artifactory.*.url", url), .kind = CG_KIND_STRING, .flags = CG_KEY_REQUIRED, .what = "URL",
      .check = cg_conf_check_artifactory_url,
-     .doc = "The instance's base URL with its context path. http:// only for this host itself, as the token travels in it.",
+     .doc = "The instance's base URL with its context path. http:// only where that is meant: the token travels in it.",
      .example = "\"https://artifactory.corp.example/artifactory\""},
     {INSTANCE("artifactory.*.token_file", token_file), .kind = CG_KIND_STRING, .flags = CG_KEY_REQUIRED,
      .what = "absolute path of a secret", .check = cg_conf_check_path,
