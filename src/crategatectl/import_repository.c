@@ -65,7 +65,7 @@ static enum cg_err take_seen(void *cls, const struct cg_crate_seen *seen)
     return CG_OK;
 }
 
-static enum cg_err open_crate(struct cg_import_source *source, const struct cg_import_item *item, int *fd_out,
+static enum cg_err open_crate(struct cg_import_source *source, struct cg_import_item *item, int *fd_out,
                               uint64_t *size_out, struct cg_error *err)
 {
     struct cg_crate_file file = {.fd = -1};
@@ -92,18 +92,24 @@ static enum cg_err list(struct cg_import_source *source, const struct cg_conf_ar
     return rc == CG_OK ? source->st->ops->crate_scan(source->st, take_seen, source, err) : rc;
 }
 
-enum cg_err cg_import_repository(struct cg_import_source *source, const char *ns, struct cg_error *err)
+bool cg_import_is_repository(const struct cg_conf *conf, const char *text)
+{
+    char *key = NULL;
+    bool is = find_instance(conf, text, &key) != NULL;
+
+    free(key);
+    return is;
+}
+
+enum cg_err cg_import_repository(struct cg_import_source *source, struct cg_error *err)
 {
     char *key = NULL;
     const struct cg_conf_artifactory *art = find_instance(source->ctl->conf, source->text, &key);
     enum cg_err rc;
 
-    if (!art)
-        return cg_error_set(err, CG_ERR_ABSENT,
-                            "%s names no repository of an instance that an [artifactory.NAME] section describes",
-                            source->text);
+    CG_ASSERT(art);
     source->open = open_crate;
-    rc = check_target(source->ctl->conf, art, key, ns, err);
+    rc = check_target(source->ctl->conf, art, key, source->ns, err);
     if (rc == CG_OK)
         rc = list(source, art, key, err);
     free(key);
