@@ -307,28 +307,28 @@ static enum cg_err error_of_status(const struct cg_download *d, struct cg_error 
     switch (d->status) {
     case 401:
         return cg_error_set(err, CG_ERR_UNAUTHENTICATED,
-                            "%s: the server wants a token that it knows (HTTP 401): --token-file", d->url);
+                            "%.300s: the server wants a token that it knows (HTTP 401): --token-file", d->url);
     case 403:
-        return cg_error_set(err, CG_ERR_DENIED, "%s: the server does not give it to this caller (HTTP 403)", d->url);
+        return cg_error_set(err, CG_ERR_DENIED, "%.300s: the server does not give it to this caller (HTTP 403)", d->url);
     case 404:
     case 410:
     case 451:
-        return cg_error_set(err, CG_ERR_ABSENT, "%s: the server has no such file (HTTP %ld)", d->url, d->status);
+        return cg_error_set(err, CG_ERR_ABSENT, "%.300s: the server has no such file (HTTP %ld)", d->url, d->status);
     default:
         return cg_error_set(err, d->status == 429 || d->status >= 500 ? CG_ERR_UNAVAILABLE : CG_ERR_INVALID,
-                            "%s: the server answered with HTTP %ld", d->url, d->status);
+                            "%.300s: the server answered with HTTP %ld", d->url, d->status);
     }
 }
 
 static enum cg_err outcome(const struct cg_download *d, struct cg_error *err)
 {
     if (d->too_large)
-        return cg_error_set(err, CG_ERR_TOO_LARGE, "%s: it is larger than %llu bytes", d->url,
+        return cg_error_set(err, CG_ERR_TOO_LARGE, "%.300s: it is larger than %llu bytes", d->url,
                             (unsigned long long)d->wish.max);
     if (d->write_error.code)
         return cg_error_set(err, d->write_error.code, "%s", d->write_error.detail);
     if (d->code != CURLE_OK && d->status != 404)
-        return cg_error_set(err, CG_ERR_UNAVAILABLE, "%s: %s", d->url,
+        return cg_error_set(err, CG_ERR_UNAVAILABLE, "%.300s: %s", d->url,
                             d->reason[0] ? d->reason : curl_easy_strerror(d->code));
     return d->status == 200 ? CG_OK : error_of_status(d, err);
 }

@@ -131,13 +131,15 @@ static enum cg_err open_source(struct cg_import_source *source, struct cg_error 
                         text);
 }
 
+/* Labels and reasons quote what others wrote. */
 static void tell_refused(const struct cg_import_item *item, const struct cg_error *err)
 {
-    char shown[512];
+    char shown[512], why[CG_ERROR_DETAIL_MAX];
 
     cg_import_progress_clear();
     cg_str_printable(item->label, strlen(item->label), shown, sizeof(shown));
-    printf("refused: %s: %s\n", shown, err->detail);
+    cg_str_printable(err->detail, strlen(err->detail), why, sizeof(why));
+    printf("refused: %s: %s\n", shown, why);
 }
 
 /* What the registry says no to is that crate's; what does not work is everybody's, and ends it. A server that fails with
@@ -200,11 +202,14 @@ static enum cg_err import(struct cg_import_source *source, struct tally *tally, 
 static int conclude(const struct cg_import_source *source, const struct tally *tally, enum cg_err rc,
                     const struct cg_error *err)
 {
+    struct cg_error shown = *err;
+
+    cg_str_printable(err->detail, strlen(err->detail), shown.detail, sizeof(shown.detail));
     cg_import_progress_clear();
     printf("%zu crates imported, %zu were there already, %zu refused, of %zu%s\n", tally->done, tally->same,
            tally->refused, source->count, interrupted ? " (interrupted; run it again for the rest)" : "");
     if (rc != CG_OK)
-        return cg_ctl_fail(err, "import");
+        return cg_ctl_fail(&shown, "import");
     return tally->refused || interrupted ? CG_CTL_FAILED : CG_CTL_OK;
 }
 

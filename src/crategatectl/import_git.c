@@ -75,6 +75,15 @@ static const char *url_of(const char *text)
     return text;
 }
 
+/* It would be in the list of processes and in the audit trail. */
+static bool has_password(const char *url)
+{
+    const char *host = strstr(url, "://");
+    const char *at = host ? strchr(host + 3, '@') : NULL, *colon = host ? strchr(host + 3, ':') : NULL;
+
+    return at && colon && colon < at && at < strchrnul(host + 3, '/');
+}
+
 /* Running git */
 
 struct pipes {
@@ -356,6 +365,9 @@ static enum cg_err open_repository(const struct cg_import_source *source, struct
         return CG_OK;
     }
     r->index = cg_strdup(url_of(source->text));
+    if (has_password(r->index))
+        return cg_error_set(err, CG_ERR_INVALID,
+                            "no password belongs into an address; git has credential helpers and .netrc for it");
     rc = make_folder(source, r->git, err);
     return rc == CG_OK ? copy_index(source, r->git, err) : rc;
 }

@@ -163,6 +163,31 @@ def test_a_sparse_registry_gives_what_is_named_and_what_that_needs(env):
     assert len(registry.downloads()) == 3, registry.downloads()
 
 
+def test_cargo_builds_what_was_moved_when_the_old_registry_is_gone(env):
+    registry = Registry(lists=True)
+    old = f'[registries.old]\nindex = "sparse+{registry.url}"\n'
+    before, cargo = env.cargo(name="before", extra=old), env.cargo("alice")
+    moved = env.cargo("alice", extra=old + f'[source.was]\nregistry = "sparse+{registry.url}"\n'
+                                           'replace-with = "platform"\n')
+    manifest = f'[dependencies.moved-base]\nversion = "1"\nregistry-index = "sparse+{registry.url}"\n'
+    registry.add("moved-base", "1.0.0")
+    registry.add("moved-top", "1.0.0", [dep("moved-base")],
+                 crate=crate_bytes("moved-top", "1.0.0", manifest=manifest, files={
+                     "src/lib.rs": "pub fn twice() -> u32 { 2 * moved_base::answer() }\n"}))
+    use = "pub fn all() -> u32 { moved_top::twice() }\n"
+    locked = before.package("moved-locked", deps='moved-top = { version = "1", registry = "old" }', lib=use)
+    before.run("generate-lockfile", cwd=locked)
+    env.gw.ctl("import", "sparse+" + registry.url, "platform", ok=True)
+    registry.stop()
+    token, path = env.gw.token("alice"), "/api/cargo/platform/index/" + index_path("moved-top")
+    wait_until("the daemon's notice of it", lambda: env.gw.request("GET", path, token=token).status == 200)
+    folder = cargo.package("moved-user", deps='moved-top = { version = "1", registry = "platform" }', lib=use)
+    cargo.run("check", cwd=folder)
+    moved.run("check", "--locked", cwd=locked)  # its lock file names the old address
+    with open(os.path.join(folder, "Cargo.lock"), encoding="utf-8") as f:
+        assert registry.url not in f.read()
+
+
 def test_a_list_names_versions_and_a_registry_that_cannot_be_listed_says_so(env):
     registry = serve(env)
     fill(registry, "sparse+" + registry.url)
@@ -223,19 +248,33 @@ def test_a_git_index_is_imported_from_a_clone_a_work_tree_and_a_bare_repository(
                          manifest=f'[dependencies.git{number}-a]\nversion = "1"\nregistry-index = "https://was.example/i"\n'
                          if name.endswith("b") else "")
         registry.add(f"git{number}-a", "1.1.0", yanked=True)
+        if not prefix:  # crates beside an index that is on this machine may be files
+            registry.dl = f"file://{folder}/{{crate}}-{{version}}.crate"
+            for (name, version), data in registry.crates.items():
+                with open(os.path.join(folder, f"{name}-{version}.crate"), "wb") as f:
+                    f.write(data)
         source = prefix + spell.format(registry.git(folder))
         run = env.gw.ctl("import", source, "platform", ok=True)
         assert "3 crates imported, 0 were there already, 0 refused, of 3" in run.stdout, run.stdout
         assert lines_of(env, "platform", f"git{number}-a")["1.1.0"]["yanked"]
         assert lines_of(env, "platform", f"git{number}-b")["1.0.0"]["deps"][0]["registry"] is None
-        assert any(f"/gi/t{number}/" in path for path in registry.downloads()), registry.downloads()
+        assert bool(prefix) == any("/gi/t0/" in path for path in registry.downloads()), registry.downloads()
         registry.seen.clear()
         run = env.gw.ctl("import", source, "platform", ok=True)
         assert "0 crates imported, 3 were there already" in run.stdout and not registry.seen, registry.seen
     assert not [f for f in os.listdir(env.gw.state) if f.startswith("import")], os.listdir(env.gw.state)
-    for source in ("git+file:///nonexistent/index", "git+file://" + env.folder("mirror")):
+    for source, reason in (("git+file:///nonexistent/index", "git could not copy the index"),
+                           ("git+file://" + env.folder("mirror"), "git could not copy the index"),
+                           ("git+https://me:secret@x.example/i", "no password belongs into an address")):
         run = env.gw.ctl("import", source, "platform", ok=False)
-        assert "git could not copy the index" in run.stderr, run.stderr
+        assert reason in run.stderr, run.stderr
+
+
+def test_a_registry_elsewhere_names_no_files_of_ours(env):
+    registry = serve(env, dl="file:///etc/{crate}")
+    registry.add("hosts", "1.0.0")
+    run = env.gw.ctl("import", "--crate", "hosts", "sparse+" + registry.url, "platform", ok=False)
+    assert 'hosts 1.0.0: "file:///etc/hosts" is not an address' in run.stdout, run.stdout
 
 
 def test_without_git_only_a_git_index_is_missed(env):
