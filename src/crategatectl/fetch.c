@@ -17,8 +17,9 @@
 #define CONNECT_S 30L
 #define STALL_S 30L /* without a byte worth mentioning */
 #define STALL_BYTES_S 10L
-#define TRIES 5
-#define PAUSE_MS 500            /* before the second try; doubled each time */
+#define TRIES 4
+#define TRIES_FAILING 2           /* while the last one that ended had all its tries in vain */
+#define PAUSE_MS 400              /* before the second try; doubled each time */
 #define PAUSE_MAX_MS (120 * 1000) /* of what Retry-After may ask for */
 #define POLL_MS 200
 #define HEADER_MAX 8192
@@ -48,6 +49,7 @@ struct cg_fetch {
     struct curl_slist *credential;
     struct cg_download *all;
     uint64_t received;
+    bool failing; /* nobody has answered all the last tries of one */
     volatile sig_atomic_t *stop;
 };
 
@@ -268,9 +270,11 @@ static void finished(struct cg_download *d, CURLcode code)
         d->status = code == CURLE_OK ? 200 : 404;
     curl_multi_remove_handle(d->fetch->multi, d->easy);
     d->state = DONE;
-    if (d->tries < TRIES && is_passing(d)) {
+    if (d->tries < (d->fetch->failing ? TRIES_FAILING : TRIES) && is_passing(d)) {
         d->state = RESTING;
         d->again_ms = cg_clock_mono_ms() + pause_ms(d);
+    } else {
+        d->fetch->failing = is_passing(d);
     }
 }
 
@@ -309,7 +313,8 @@ static enum cg_err error_of_status(const struct cg_download *d, struct cg_error 
         return cg_error_set(err, CG_ERR_UNAUTHENTICATED,
                             "%.300s: the server wants a token that it knows (HTTP 401): --token-file", d->url);
     case 403:
-        return cg_error_set(err, CG_ERR_DENIED, "%.300s: the server does not give it to this caller (HTTP 403)", d->url);
+        return cg_error_set(err, CG_ERR_DENIED, "%.300s: the server does not give it to this caller (HTTP 403)",
+                            d->url);
     case 404:
     case 410:
     case 451:

@@ -4,10 +4,10 @@
  * the gateway's own address, and what `import` fetches from another registry.
  * All that is under way moves on while one of them is waited for.
  *
- * What is worth another try gets it (429, 5xx, a connection that failed; four
- * times, after Retry-After or half a second and more). Redirects are followed, never from https to
- * http, and the credential never goes to another scheme, host or port than the
- * URL's own. Certificates are always verified.
+ * What is worth another try gets it (429, 5xx, a connection that failed): three
+ * as cargo gives them, after Retry-After or 0.4 seconds and more. Redirects are
+ * followed, never from https to http, and the credential never goes to another
+ * scheme, host or port than the URL's own. Certificates are always verified.
  */
 #ifndef CG_CRATEGATECTL_FETCH_H
 #define CG_CRATEGATECTL_FETCH_H
@@ -44,8 +44,8 @@ struct cg_fetch_wish {
 /* Begins; returns at once. `body` and `fd` must outlive it. INVALID: it is no URL that can be fetched. */
 enum cg_err cg_fetch_begin(struct cg_fetch *fetch, const struct cg_fetch_wish *wish, struct cg_download **out,
                            struct cg_error *err) CG_CHECK;
-/* Until the body of a 200 is whole. Any other answer is an error that says so: UNAUTHENTICATED (401), DENIED (403), ABSENT (404, 410, 451),
- * UNAVAILABLE (429, 5xx, none, or stopped), INVALID (others), TOO_LARGE. */
+/* Until the body of a 200 is whole. Any other answer is an error that says so: UNAUTHENTICATED (401), DENIED (403),
+ * ABSENT (404, 410, 451), UNAVAILABLE (429, 5xx, none, or stopped), INVALID (others), TOO_LARGE. */
 enum cg_err cg_fetch_wait(struct cg_fetch *fetch, struct cg_download *download, struct cg_error *err) CG_CHECK;
 uint64_t cg_download_size(const struct cg_download *download);
 /* SHA-256 of what went to a file, lower-case; once. */
@@ -60,7 +60,8 @@ bool cg_fetch_same_origin(const char *url, const char *other);
 /* This machine: nobody listens in between. */
 bool cg_fetch_is_loopback(const char *url);
 
-/* One GET without more tries, of any status; up to 4 KiB of body. UNAVAILABLE with the reason when there was no answer. */
+/* One GET without more tries, of any status; up to 4 KiB of body. UNAVAILABLE with the reason when there was no
+ * answer. */
 enum cg_err cg_ctl_get(const char *url, long *status_out, struct cg_buf *body, struct cg_error *err) CG_CHECK;
 
 #endif

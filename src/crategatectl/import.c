@@ -32,12 +32,15 @@ struct tally {
 
 void cg_import_add(struct cg_import_source *source, const struct cg_import_item *item)
 {
+    struct cg_import_item *copy;
+
     if ((source->count & (source->count - 1)) == 0)
         source->items = cg_reallocarray(source->items, source->count ? 2 * source->count : 1, sizeof(*source->items));
-    source->items[source->count++] = (struct cg_import_item){.label = cg_strdup(item->label),
-                                                             .name = item->name ? cg_strdup(item->name) : NULL,
-                                                             .version = item->version ? cg_strdup(item->version) : NULL,
-                                                             .yanked = item->yanked};
+    copy = &source->items[source->count++];
+    *copy = *item;
+    copy->label = cg_strdup(item->label);
+    copy->name = item->name ? cg_strdup(item->name) : NULL;
+    copy->version = item->version ? cg_strdup(item->version) : NULL;
 }
 
 void cg_import_item_free(struct cg_import_item *item)
@@ -120,10 +123,12 @@ static enum cg_err open_source(struct cg_import_source *source, struct cg_error 
         return cg_import_git(source, err);
     if (is_folder(text))
         return list_all(source, true, err);
-    if (cg_import_is_repository(source->ctl->conf, text) && !cg_import_options_any(source->options))
-        return list_all(source, false, err);
-    if (cg_import_is_sparse(text))
+    /* An Artifactory's index is read as any other when there is something to choose. */
+    if (cg_import_is_sparse(text) &&
+        (cg_import_options_any(source->options) || !cg_import_is_repository(source->ctl->conf, text)))
         return cg_import_sparse(source, err);
+    if (cg_import_is_repository(source->ctl->conf, text))
+        return list_all(source, false, err);
     return cg_error_set(err, CG_ERR_ABSENT,
                         "%s is neither a folder, nor a sparse registry (sparse+https://HOST/PATH/), a Git index "
                         "(git+https://HOST/PATH), or a repository of a configured instance of Artifactory "
@@ -142,8 +147,8 @@ static void tell_refused(const struct cg_import_item *item, const struct cg_erro
     printf("refused: %s: %s\n", shown, why);
 }
 
-/* What the registry says no to is that crate's; what does not work is everybody's, and ends it. A server that fails with
- * one crate may do better with the next, but not for ever. */
+/* What the registry says no to is that crate's; what does not work is everybody's, and ends it. A server that fails
+ * with one crate may do better with the next, but not for ever. */
 static bool ends_all(const struct cg_import_item *item, enum cg_err rc, size_t lost)
 {
     if (item->lost)
@@ -242,11 +247,8 @@ int cg_ctl_import(struct cg_ctl *ctl, int argc, char **argv)
     if (cg_import_options_read(argc, argv, &options, &usage, &err) != CG_OK) {
         status = usage ? cg_ctl_usage(SYNOPSIS) : cg_ctl_fail(&err, "import");
     } else {
-        struct cg_import_source source = {.ctl = ctl,
-                                          .text = argv[argc - 2],
-                                          .ns = argv[argc - 1],
-                                          .options = &options,
-                                          .stop = &interrupted};
+        struct cg_import_source source = {
+            .ctl = ctl, .text = argv[argc - 2], .ns = argv[argc - 1], .options = &options, .stop = &interrupted};
 
         status = run(&source);
     }

@@ -16,7 +16,7 @@
 /* What the command line says besides source and namespace. */
 struct cg_import_options {
     struct cg_secret token; /* as Authorization says it; empty: none */
-    char **crates;          /* NULL-terminated "NAME" or "NAME@VERSION", of --crate and --crates; NULL: neither was given */
+    char **crates;          /* NULL-terminated "NAME" or "NAME@VERSION"; NULL: none was named */
     bool with_dependencies;
 };
 
@@ -58,12 +58,12 @@ struct cg_import_source {
 };
 
 void cg_import_item_free(struct cg_import_item *item); /* its content */
-/* For sources that list all at once: copies label, name, version, yanked. */
+/* For sources that list all at once: a copy; it has no line and no fault. */
 void cg_import_add(struct cg_import_source *source, const struct cg_import_item *item);
 void cg_import_source_free(struct cg_import_source *source);
 
-/* import_options.c: takes the options out of the words; *source_out and *ns_out are the two that are left. INVALID; when
- * `usage_out` it is the synopsis that helps. */
+/* import_options.c: takes the options out of the words; the last two words are then source and namespace. Free `out` in
+ * any case. INVALID, or what reading a file brings; *usage_out: the synopsis is what helps. */
 enum cg_err cg_import_options_read(int argc, char **argv, struct cg_import_options *out, bool *usage_out,
                                    struct cg_error *err) CG_CHECK;
 void cg_import_options_free(struct cg_import_options *options);
@@ -89,8 +89,8 @@ enum cg_err cg_import_git(struct cg_import_source *source, struct cg_error *err)
 enum cg_err cg_import_publisher_new(struct cg_ctl *ctl, const char *ns, struct cg_import_publisher **out,
                                     struct cg_error *err) CG_CHECK;
 void cg_import_publisher_free(struct cg_import_publisher **publisher);
-/* Is it there already, by the checksum that its index tells? OK: the same bytes. CONFLICT: others. ABSENT: it is not, or
- * cannot be told. */
+/* Is it there already, by the checksum that its index tells? OK: the same bytes. CONFLICT: others. ABSENT: it is not,
+ * or cannot be told. */
 enum cg_err cg_import_there(struct cg_import_publisher *publisher, const struct cg_import_item *item,
                             struct cg_error *err) CG_CHECK;
 /* *same_out: it was there already. What a publish refuses, or UNAVAILABLE, INTERNAL. */

@@ -173,8 +173,8 @@ static enum cg_err make_folder(const struct cg_import_source *source, struct cg_
 static enum cg_err copy_index(const struct cg_import_source *source, struct cg_import_git *git, struct cg_error *err)
 {
     const char *url = url_of(source->text);
-    const char *const argv[] = {"git", "clone", "--quiet", "--bare", "--depth=1", "--single-branch", "--no-tags",
-                                "--", url, git->repository, NULL};
+    const char *const argv[] = {"git",       "clone", "--quiet", "--bare",        "--depth=1", "--single-branch",
+                                "--no-tags", "--",    url,       git->repository, NULL};
     const struct pipes none = {-1, -1};
     pid_t pid;
     enum cg_err rc = spawn(argv, &none, &pid, err);
@@ -186,7 +186,7 @@ static enum cg_err copy_index(const struct cg_import_source *source, struct cg_i
 
 /* Reading */
 
-/* Both ends close when git is started again. */
+/* Another git that is started does not inherit them. */
 static enum cg_err make_pipe(int ends[2], struct cg_error *err)
 {
     return pipe2(ends, O_CLOEXEC) == 0 ? CG_OK : cg_error_set(err, CG_ERR_UNAVAILABLE, "no pipe: %m");
@@ -306,8 +306,8 @@ static void take_names(struct cg_import_registry *r, FILE *listing)
 
 static enum cg_err list(const struct cg_import_source *source, struct cg_import_registry *r, struct cg_error *err)
 {
-    const char *const argv[] = {"git", "-C", r->git->repository, "ls-tree", "-r", "-z", "--name-only", "--full-tree",
-                                "HEAD", NULL};
+    const char *const argv[] = {"git", "-C",          r->git->repository, "ls-tree", "-r",
+                                "-z",  "--name-only", "--full-tree",      "HEAD",    NULL};
     int answer[2];
     struct pipes pipes;
     FILE *listing;

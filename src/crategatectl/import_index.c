@@ -11,7 +11,7 @@
 #include "registry/registry_url.h"
 
 struct line {
-    const char *text; /* NUL-terminated copy in the item */
+    const char *text; /* within the file's */
     size_t len;
 };
 

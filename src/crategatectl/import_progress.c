@@ -64,8 +64,8 @@ void cg_import_progress(const struct cg_import_source *source)
     seconds = (double)(now - began) / 1000;
     format_left(source, seconds, left);
     format_fetched(source, seconds, fetched);
-    fprintf(stderr, "%s%s: %zu of %zu crates%s%s%s", terminal ? "\r" : "", source->ns, source->at, source->units, fetched,
-            left, terminal ? "\033[K" : "\n");
+    fprintf(stderr, "%s%s: %zu of %zu crates%s%s%s", terminal ? "\r" : "", source->ns, source->at, source->units,
+            fetched, left, terminal ? "\033[K" : "\n");
 }
 
 void cg_import_progress_clear(void)

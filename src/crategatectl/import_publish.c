@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
-/* One crate by the way of a publish: the frame that cargo would send, made around the file; the checks and the store are
- * the registry's. The caller is an administrator, who may do this in the namespace and read all others. */
+/* One crate by the way of a publish: the frame that cargo would send, made around the file; the checks and the store
+ * are the registry's. The caller is an administrator, who may do this in the namespace and read all others. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,7 +117,8 @@ static void make_head(struct frame *f, const struct cg_import_item *item)
     cg_buf_free(&json);
 }
 
-static enum cg_err read_frame(void *cls, uint64_t offset, void *bytes, size_t len, size_t *got_out, struct cg_error *err)
+static enum cg_err read_frame(void *cls, uint64_t offset, void *bytes, size_t len, size_t *got_out,
+                              struct cg_error *err)
 {
     const struct frame *f = cls;
     ssize_t n;

@@ -41,18 +41,19 @@ struct cg_import_git;
 struct cg_import_registry {
     const struct cg_import_options *options;
     struct cg_fetch *fetch;
-    char *index; /* URL, without the kind before it */
+    char *index;    /* URL, without the kind before it */
     char *identity; /* the same as cargo writes it into manifests */
-    bool local;  /* it is on this machine, so its crates may be files */
+    bool local;     /* it is on this machine, so its crates may be files */
     char *dl, *api;
     bool auth_required;
     struct cg_import_names names;
     /* The whole index file of a crate, appended. ABSENT: it has no such crate. UNAVAILABLE. */
-    enum cg_err (*read)(struct cg_import_registry *registry, const char *name, struct cg_buf *out, struct cg_error *err);
+    enum cg_err (*read)(struct cg_import_registry *registry, const char *name, struct cg_buf *out,
+                        struct cg_error *err);
     struct cg_import_git *git; /* of a Git index */
 
     struct cg_import_want *want; /* of the file below; not across cg_import_names_add */
-    struct cg_buf text;                /* the index file being gone through */
+    struct cg_buf text;          /* the index file being gone through */
     size_t text_at;
     unsigned line;
     struct cg_import_slot slots[CG_IMPORT_AHEAD]; /* a ring */

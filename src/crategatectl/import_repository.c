@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
-/* A repository of Artifactory that no namespace need front: opened as a namespace's storage would be, listed and read. */
+/* A repository of Artifactory that no namespace need front: opened as a namespace's storage would be, listed and read.
+ */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "crategate/clock.h"
 #include "crategated/wiring.h"
 #include "crategatectl/import.h"
 
@@ -44,10 +46,11 @@ static enum cg_err check_target(const struct cg_conf *conf, const struct cg_conf
 
     if (target && target->storage == CG_STORAGE_ARTIFACTORY && strcmp(target->artifactory, art->name) == 0 &&
         strcmp(target->repository, key) == 0)
-        return cg_error_set(err, CG_ERR_CONFLICT,
-                            "namespace \"%s\" keeps its crates in that very repository; crategatectl verify --repair %s "
-                            "takes in what others have put there",
-                            ns, ns);
+        return cg_error_set(
+            err, CG_ERR_CONFLICT,
+            "namespace \"%s\" keeps its crates in that very repository; crategatectl verify --repair %s "
+            "takes in what others have put there",
+            ns, ns);
     return CG_OK;
 }
 
@@ -58,8 +61,12 @@ static enum cg_err take_seen(void *cls, const struct cg_crate_seen *seen)
     struct cg_import_item item = {.label = label,
                                   .name = (char *)(uintptr_t)seen->name,
                                   .version = (char *)(uintptr_t)seen->version,
-                                  .yanked = seen->yanked == 1};
+                                  .yanked = seen->yanked == 1,
+                                  .pubtime =
+                                      seen->modified > 0 && seen->modified < cg_clock_wall_s() ? seen->modified : 0};
 
+    if (strlen(seen->cksum) == CG_SHA256_HEX_SIZE - 1)
+        memcpy(item.cksum, seen->cksum, sizeof(item.cksum));
     cg_import_add(source, &item);
     free(label);
     return CG_OK;
@@ -81,10 +88,8 @@ static enum cg_err open_crate(struct cg_import_source *source, struct cg_import_
 static enum cg_err list(struct cg_import_source *source, const struct cg_conf_artifactory *art, char *key,
                         struct cg_error *err)
 {
-    struct cg_conf_namespace scratch = {.name = (char[]){SCRATCH},
-                                        .storage = CG_STORAGE_ARTIFACTORY,
-                                        .artifactory = art->name,
-                                        .repository = key};
+    struct cg_conf_namespace scratch = {
+        .name = (char[]){SCRATCH}, .storage = CG_STORAGE_ARTIFACTORY, .artifactory = art->name, .repository = key};
     enum cg_err rc = cg_wire_storage(source->ctl->conf, &scratch, &source->st, err);
 
     if (rc == CG_OK && !source->st->ops->crate_scan)

@@ -145,10 +145,13 @@ static enum cg_err find_names(struct cg_import_registry *r, struct cg_error *err
         return cg_error_set(err, CG_ERR_INVALID,
                             "a sparse index cannot be listed, and config.json names no \"api\" to ask; " WHAT_TO_DO);
     rc = list_all(r, err);
+    if (rc == CG_ERR_UNAVAILABLE || rc == CG_ERR_UNAUTHENTICATED)
+        return rc;
     if (rc != CG_OK)
         return cg_error_prefix(err, "the registry does not list its crates; " WHAT_TO_DO);
-    return r->names.count ? CG_OK
-                          : cg_error_set(err, CG_ERR_INVALID, "the registry lists no crates; if it has some, " WHAT_TO_DO);
+    return r->names.count
+               ? CG_OK
+               : cg_error_set(err, CG_ERR_INVALID, "the registry lists no crates; if it has some, " WHAT_TO_DO);
 }
 
 enum cg_err cg_import_sparse(struct cg_import_source *source, struct cg_error *err)

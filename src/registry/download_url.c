@@ -41,9 +41,9 @@ static const struct marker *marker_at(const struct marker *markers, const char *
 char *cg_download_url(const char *dl, const struct cg_download_parts *parts)
 {
     char prefix[PREFIX_SIZE], lower[PREFIX_SIZE];
-    const struct marker markers[] = {{"{crate}", parts->name},   {"{version}", parts->version},
-                                     {"{prefix}", prefix},       {"{lowerprefix}", lower},
-                                     {"{sha256-checksum}", parts->cksum}, {NULL, NULL}};
+    const struct marker markers[] = {
+        {"{crate}", parts->name}, {"{version}", parts->version},       {"{prefix}", prefix},
+        {"{lowerprefix}", lower}, {"{sha256-checksum}", parts->cksum}, {NULL, NULL}};
     bool filled = false;
     struct cg_buf url;
 

@@ -22,18 +22,21 @@ def dep(name, req="^1", **more):
 
 
 class Registry:
-    """`lines` and `crates` are what it has; `answers` what it says instead: path -> list of (status, headers, body), used
-    up one after the other. `seen` is every request: (path, Authorization or None)."""
+    """`lines` and `crates` are what it has; `answers` what it says instead: path -> list of (status, headers, body),
+    used up one after the other; a header X-Cut ends the connection before the body is whole. `seen` is every request:
+    (path, Authorization or None)."""
 
     def __init__(self, token=None, lists=False, dl=None, prefix="/registry"):
         self.lines, self.crates, self.answers, self.seen = {}, {}, {}, []
         self.token, self.lists, self.prefix = token, lists, prefix
         self.gate = threading.Event()
         self.held = ()  # downloads of these crates wait for it
+        self.most = None  # so many requests it answers
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # head and body are two writes
 
             def do_GET(self):
                 outer.seen.append((self.path, self.headers.get("Authorization")))
@@ -41,7 +44,8 @@ class Registry:
                 self.send_response(status)
                 for name, value in headers.items():
                     self.send_header(name, value)
-                self.send_header("Content-Length", str(len(body)))
+                self.close_connection = "X-Cut" in headers
+                self.send_header("Content-Length", str(len(body) + (10 if self.close_connection else 0)))
                 self.end_headers()
                 self.wfile.write(body)
 
@@ -82,6 +86,8 @@ class Registry:
         return line
 
     def answer(self, path, authorization):
+        if self.most is not None and len(self.seen) > self.most:
+            return 503, {}, b"closed"
         planned = self.answers.get(path)
         if planned:
             return planned.pop(0)

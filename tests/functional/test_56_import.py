@@ -237,28 +237,33 @@ def test_another_gateway_s_namespace_is_a_source_with_its_token(env):
     assert "pay-one 1.0.0: " in run.stdout and "reserved" in run.stdout, run.stdout
 
 
+def git_index(env, number, files):
+    """Three versions of two crates, which depend on each other by an address that was once theirs."""
+    registry, folder = serve(env), env.folder(f"index{number}")
+    first, second = f"git{number}-a", f"git{number}-b"
+    registry.add(first, "1.0.0")
+    registry.add(first, "1.1.0", yanked=True)
+    registry.add(second, "1.0.0", [dep(first)],
+                 manifest=f'[dependencies.{first}]\nversion = "1"\nregistry-index = "https://was.example/i"\n')
+    registry.dl = f"{registry.origin}/registry/dl/{{crate}}/{{version}}/{{lowerprefix}}/{{sha256-checksum}}"
+    if files:  # crates beside an index that is on this machine may be files
+        registry.dl = f"file://{folder}/{{crate}}-{{version}}.crate"
+        for (name, version), data in registry.crates.items():
+            with open(os.path.join(folder, f"{name}-{version}.crate"), "wb") as f:
+                f.write(data)
+    return registry, registry.git(folder), first, second
+
+
 def test_a_git_index_is_imported_from_a_clone_a_work_tree_and_a_bare_repository(env):
     need("git")
-    for number, (prefix, spell) in enumerate((("git+file://", "{}"), ("", "{}"), ("", "{}/.git"))):
-        registry = serve(env)
-        registry.dl = f"{registry.origin}/registry/dl/{{crate}}/{{version}}/{{lowerprefix}}/{{sha256-checksum}}"
-        folder = env.folder(f"index{number}")
-        for name in (f"git{number}-a", f"git{number}-b"):
-            registry.add(name, "1.0.0", [dep(f"git{number}-a")] if name.endswith("b") else [],
-                         manifest=f'[dependencies.git{number}-a]\nversion = "1"\nregistry-index = "https://was.example/i"\n'
-                         if name.endswith("b") else "")
-        registry.add(f"git{number}-a", "1.1.0", yanked=True)
-        if not prefix:  # crates beside an index that is on this machine may be files
-            registry.dl = f"file://{folder}/{{crate}}-{{version}}.crate"
-            for (name, version), data in registry.crates.items():
-                with open(os.path.join(folder, f"{name}-{version}.crate"), "wb") as f:
-                    f.write(data)
-        source = prefix + spell.format(registry.git(folder))
+    for number, spell in enumerate(("git+file://{}", "{}", "{}/.git")):
+        registry, folder, first, second = git_index(env, number, files=number > 0)
+        source = spell.format(folder)
         run = env.gw.ctl("import", source, "platform", ok=True)
         assert "3 crates imported, 0 were there already, 0 refused, of 3" in run.stdout, run.stdout
-        assert lines_of(env, "platform", f"git{number}-a")["1.1.0"]["yanked"]
-        assert lines_of(env, "platform", f"git{number}-b")["1.0.0"]["deps"][0]["registry"] is None
-        assert bool(prefix) == any("/gi/t0/" in path for path in registry.downloads()), registry.downloads()
+        assert lines_of(env, "platform", first)["1.1.0"]["yanked"]
+        assert lines_of(env, "platform", second)["1.0.0"]["deps"][0]["registry"] is None
+        assert (number == 0) == any("/gi/t0/" in path for path in registry.downloads()), registry.downloads()
         registry.seen.clear()
         run = env.gw.ctl("import", source, "platform", ok=True)
         assert "0 crates imported, 3 were there already" in run.stdout and not registry.seen, registry.seen
@@ -304,6 +309,7 @@ registry-index = "https://elsewhere.example/i"
     registry.add("odd-busy", "1.0.0")
     registry.answers[busy] = [(429, {"Retry-After": "1"}, b"slower"), (503, {}, b"<html>later</html>")]
     registry.answers[f"{registry.prefix}/index/od/d-/odd-none"] = [(503, {}, b"")]
+    registry.answers[f"{registry.prefix}/dl/odd-none/1.0.0/download"] = [(200, {"X-Cut": "1"}, b"half")]
     run = env.gw.ctl("import", "sparse+" + registry.url, "platform", ok=False)
     assert "4 crates imported, 0 were there already, 7 refused, of 11" in run.stdout, run.stdout
     for text in ("odd-sum 1.0.0: its index says ", "odd-gone 1.0.0: ", "od/d-/odd-lines, line 2 of its index file: ",
@@ -317,6 +323,20 @@ registry-index = "https://elsewhere.example/i"
     registry.add("odd-none", "1.0.0", crate=crate_bytes("odd-none", "1.0.0", files={"src/lib.rs": "// other"}))
     run = env.gw.ctl("import", "--crate", "odd-none", "sparse+" + registry.url, "platform", ok=False)
     assert "already exists here with other content" in run.stdout and "1 refused, of 1" in run.stdout, run.stdout
+
+
+def test_a_server_that_stops_answering_ends_it_and_the_next_run_goes_on(env):
+    registry = serve(env, lists=True)
+    for i in range(20):
+        registry.add(f"down-{i:02}", "1.0.0")
+    words = ("import", "sparse+" + registry.url, "platform")
+    registry.most = 25  # config.json, eleven pages, a few crates
+    run = env.gw.ctl(*words, ok=False)
+    done = int(run.stdout.splitlines()[-1].split()[0])
+    assert 0 < done < 20 and run.stdout.count("HTTP 503") >= 4 and "HTTP 503" in run.stderr, run.stdout + run.stderr
+    registry.most = None
+    run = env.gw.ctl(*words, ok=True)
+    assert f"{20 - done} crates imported, {done} were there already, 0 refused" in run.stdout, run.stdout
 
 
 def test_a_token_stays_with_its_server(env):

@@ -64,8 +64,8 @@ static void its_own_registry_becomes_this_one(void **state)
 
 static void null_in_its_line_means_its_own_registry(void **state)
 {
-    const struct cg_origin origin = {
-        .index = OLD, .line = "{\"deps\":[{\"name\":\"core\",\"kind\":\"normal\",\"registry\":null}]}"};
+    const struct cg_origin origin = {.index = OLD,
+                                     .line = "{\"deps\":[{\"name\":\"core\",\"kind\":\"normal\",\"registry\":null}]}"};
 
     fx_ok(*state, import(*state, WITH_REGISTRY("sparse+https://older.example/i/"), &origin));
     assert_registry(*state, NULL);
@@ -83,9 +83,12 @@ static void another_registry_in_its_line_is_that_one(void **state)
 
 static void a_line_that_does_not_have_the_dependency_leaves_it_to_the_manifest(void **state)
 {
-    static const char *const lines[] = {
-        "{\"deps\":[{\"name\":\"core\",\"kind\":\"dev\"}]}", "{\"deps\":[{\"name\":\"core\",\"target\":\"cfg(unix)\"}]}",
-        "{\"deps\":[{\"name\":\"other\"}]}", "{\"deps\":7}", "no json", NULL};
+    static const char *const lines[] = {"{\"deps\":[{\"name\":\"core\",\"kind\":\"dev\"}]}",
+                                        "{\"deps\":[{\"name\":\"core\",\"target\":\"cfg(unix)\"}]}",
+                                        "{\"deps\":[{\"name\":\"other\"}]}",
+                                        "{\"deps\":7}",
+                                        "no json",
+                                        NULL};
     struct fx *f = *state;
 
     for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
