@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 /* crategatectl check: each step and its outcome in plain words. */
 #include "crategatectl/ctl.h"
+#include "crategatectl/fetch.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -72,7 +72,4 @@ int cg_ctl_check_teams(struct cg_ctl *ctl, struct cg_directory *dir);
 /* person.c: "Who", and all there is to know of them. */
 void cg_ctl_tell_person(const struct cg_identity *who);
 
-/* GET of a URL; status and up to 4 KiB of body. UNAVAILABLE with the reason when there was no answer. */
-enum cg_err cg_ctl_get(const char *url, long *status_out, struct cg_buf *body, struct cg_error *err) CG_CHECK;
-
 #endif

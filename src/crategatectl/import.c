@@ -7,13 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "crategatectl/import_registry.h"
 #include "registry/semver.h"
 
-#define SYNOPSIS "import FOLDER|REPOSITORY-URL NAMESPACE"
+#define SYNOPSIS                                                                                                       \
+    "import [--token-file FILE] [--crate NAME[@VERSION]]... [--crates FILE] [--with-dependencies] SOURCE NAMESPACE"
+#define LOST_MAX 5 /* crates one after the other that a server does not give: it is the server */
 
 static volatile sig_atomic_t interrupted;
 
@@ -25,27 +27,39 @@ static void on_signal(int sig)
 
 struct tally {
     size_t done, same, refused;
+    size_t lost; /* of the refused, the last ones: another server did not give them */
 };
 
 void cg_import_add(struct cg_import_source *source, const struct cg_import_item *item)
 {
+    struct cg_import_item *copy;
+
     if ((source->count & (source->count - 1)) == 0)
         source->items = cg_reallocarray(source->items, source->count ? 2 * source->count : 1, sizeof(*source->items));
-    source->items[source->count++] = (struct cg_import_item){.label = cg_strdup(item->label),
-                                                             .name = item->name ? cg_strdup(item->name) : NULL,
-                                                             .version = item->version ? cg_strdup(item->version) : NULL,
-                                                             .yanked = item->yanked};
+    copy = &source->items[source->count++];
+    *copy = *item;
+    copy->label = cg_strdup(item->label);
+    copy->name = item->name ? cg_strdup(item->name) : NULL;
+    copy->version = item->version ? cg_strdup(item->version) : NULL;
+}
+
+void cg_import_item_free(struct cg_import_item *item)
+{
+    free(item->label);
+    free(item->name);
+    free(item->version);
+    free(item->line);
+    free(item->fault);
+    *item = (struct cg_import_item){0};
 }
 
 void cg_import_source_free(struct cg_import_source *source)
 {
-    for (size_t i = 0; i < source->count; i++) {
-        free(source->items[i].label);
-        free(source->items[i].name);
-        free(source->items[i].version);
-    }
+    for (size_t i = 0; source->items && i < source->count; i++)
+        cg_import_item_free(&source->items[i]);
     free(source->items);
     cg_storage_free(&source->st);
+    cg_import_registry_free(&source->registry);
     *source = (struct cg_import_source){0};
 }
 
@@ -70,126 +84,174 @@ static int by_version(const void *a, const void *b)
     return order ? order : by_precedence(left->version, right->version);
 }
 
-static bool is_git(const char *text)
+static enum cg_err next_listed(struct cg_import_source *source, struct cg_import_item **item_out, struct cg_error *err)
 {
-    return cg_str_starts(text, "git+") || cg_str_starts(text, "ssh://") || cg_str_starts(text, "git://") ||
-           cg_str_ends(text, ".git") || strstr(text, ".git/") != NULL;
-}
-
-static enum cg_err list_source(struct cg_import_source *source, const char *ns, struct cg_error *err)
-{
-    struct stat st;
-    enum cg_err rc;
-
-    if (stat(source->text, &st) == 0 && S_ISDIR(st.st_mode))
-        rc = cg_import_folder(source, err);
-    else if (is_git(source->text))
-        rc = cg_error_set(err, CG_ERR_INVALID,
-                          "this version does not read Git indexes; fetch the .crate files into a folder and import that");
-    else
-        rc = cg_import_repository(source, ns, err);
-    if (rc == CG_ERR_ABSENT)
-        rc = cg_error_set(err, rc,
-                          "%s is neither a folder nor the URL of a repository of a configured instance of Artifactory "
-                          "(https://HOST/artifactory/REPOSITORY); this version imports from nothing else",
-                          source->text);
-    if (rc == CG_OK && source->count)
-        qsort(source->items, source->count, sizeof(*source->items), by_version);
-    return rc;
-}
-
-static void show_progress(const char *ns, size_t done, size_t total)
-{
-    if (isatty(STDERR_FILENO))
-        fprintf(stderr, "\r%s: %zu of %zu crates\033[K", ns, done, total);
-}
-
-static void end_progress(void)
-{
-    if (isatty(STDERR_FILENO))
-        fputs("\r\033[K", stderr);
-}
-
-static void tell_refused(const struct cg_import_item *item, const struct cg_error *err)
-{
-    char shown[512];
-
-    end_progress();
-    cg_str_printable(item->label, strlen(item->label), shown, sizeof(shown));
-    printf("refused: %s: %s\n", shown, err->detail);
-}
-
-/* What the registry says no to is that crate's; what does not work is everybody's, and ends it. */
-static bool is_fault(enum cg_err rc)
-{
-    return rc == CG_ERR_UNAVAILABLE || rc == CG_ERR_INTERNAL;
-}
-
-static enum cg_err import_all(struct cg_import_source *source, struct cg_import_publisher *publisher, const char *ns,
-                              struct tally *tally, struct cg_error *err)
-{
-    for (size_t i = 0; i < source->count && !interrupted; i++) {
-        struct cg_error why = {0};
-        bool same = false;
-        enum cg_err rc = cg_import_publish(publisher, source, &source->items[i], &same, &why);
-
-        if (is_fault(rc)) {
-            *err = why;
-            return cg_error_prefix(err, "%s", source->items[i].label);
-        }
-        if (rc != CG_OK)
-            tell_refused(&source->items[i], &why);
-        tally->refused += rc != CG_OK;
-        tally->same += rc == CG_OK && same;
-        tally->done += rc == CG_OK && !same;
-        show_progress(ns, i + 1, source->count);
-    }
+    (void)err;
+    *item_out = source->at < source->count ? &source->items[source->at++] : NULL;
     return CG_OK;
 }
 
-static enum cg_err import(struct cg_import_source *source, const char *ns, struct tally *tally, struct cg_error *err)
+/* Sources that list all they have at once. */
+static enum cg_err list_all(struct cg_import_source *source, bool folder, struct cg_error *err)
 {
-    struct cg_import_publisher *publisher = NULL;
-    enum cg_err rc = cg_import_publisher_new(source->ctl, ns, &publisher, err);
+    enum cg_err rc;
+
+    if (cg_import_options_any(source->options))
+        return cg_error_set(err, CG_ERR_INVALID,
+                            "--token-file, --crate, --crates and --with-dependencies are for registries with an index; "
+                            "all of a folder or repository is imported");
+    rc = folder ? cg_import_folder(source, err) : cg_import_repository(source, err);
+    if (rc == CG_OK && source->count)
+        qsort(source->items, source->count, sizeof(*source->items), by_version);
+    source->units = source->count;
+    source->next = next_listed;
+    return rc;
+}
+
+static bool is_folder(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static enum cg_err open_source(struct cg_import_source *source, struct cg_error *err)
+{
+    const char *text = source->text;
+
+    if (cg_import_is_git(text))
+        return cg_import_git(source, err);
+    if (is_folder(text))
+        return list_all(source, true, err);
+    /* An Artifactory's index is read as any other when there is something to choose. */
+    if (cg_import_is_sparse(text) &&
+        (cg_import_options_any(source->options) || !cg_import_is_repository(source->ctl->conf, text)))
+        return cg_import_sparse(source, err);
+    if (cg_import_is_repository(source->ctl->conf, text))
+        return list_all(source, false, err);
+    return cg_error_set(err, CG_ERR_ABSENT,
+                        "%s is neither a folder, nor a sparse registry (sparse+https://HOST/PATH/), a Git index "
+                        "(git+https://HOST/PATH), or a repository of a configured instance of Artifactory "
+                        "(https://HOST/artifactory/REPOSITORY)",
+                        text);
+}
+
+/* Labels and reasons quote what others wrote. */
+static void tell_refused(const struct cg_import_item *item, const struct cg_error *err)
+{
+    char shown[512], why[CG_ERROR_DETAIL_MAX];
+
+    cg_import_progress_clear();
+    cg_str_printable(item->label, strlen(item->label), shown, sizeof(shown));
+    cg_str_printable(err->detail, strlen(err->detail), why, sizeof(why));
+    printf("refused: %s: %s\n", shown, why);
+}
+
+/* What the registry says no to is that crate's; what does not work is everybody's, and ends it. A server that fails
+ * with one crate may do better with the next, but not for ever. */
+static bool ends_all(const struct cg_import_item *item, enum cg_err rc, size_t lost)
+{
+    if (item->lost)
+        return lost >= LOST_MAX;
+    return rc == CG_ERR_UNAVAILABLE || rc == CG_ERR_INTERNAL;
+}
+
+static enum cg_err import_one(struct cg_import_source *source, struct cg_import_item *item, struct tally *tally,
+                              struct cg_error *err)
+{
+    struct cg_error why = {0};
+    bool same = false;
+    enum cg_err rc = cg_import_publish(source->publisher, source, item, &same, &why);
+
+    if (interrupted && item->lost)
+        return CG_OK;
+    tally->lost = item->lost ? tally->lost + 1 : rc == CG_OK && same ? tally->lost : 0;
+    if (rc != CG_OK && ends_all(item, rc, tally->lost)) {
+        *err = why;
+        return cg_error_prefix(err, "%s", item->label);
+    }
+    if (rc != CG_OK)
+        tell_refused(item, &why);
+    tally->refused += rc != CG_OK;
+    tally->same += rc == CG_OK && same;
+    tally->done += rc == CG_OK && !same;
+    return CG_OK;
+}
+
+static enum cg_err import_all(struct cg_import_source *source, struct tally *tally, struct cg_error *err)
+{
+    struct cg_import_item *item = NULL;
+    enum cg_err rc = source->next(source, &item, err);
+
+    while (rc == CG_OK && item && !interrupted) {
+        rc = import_one(source, item, tally, err);
+        cg_import_progress(source);
+        if (rc == CG_OK && !interrupted)
+            rc = source->next(source, &item, err);
+    }
+    return rc;
+}
+
+static enum cg_err import(struct cg_import_source *source, struct tally *tally, struct cg_error *err)
+{
+    enum cg_err rc = cg_import_publisher_new(source->ctl, source->ns, &source->publisher, err);
 
     if (rc == CG_OK)
-        rc = list_source(source, ns, err);
+        rc = open_source(source, err);
     if (rc == CG_OK)
-        rc = import_all(source, publisher, ns, tally, err);
-    cg_import_publisher_free(&publisher);
-    return rc;
+        rc = import_all(source, tally, err);
+    cg_import_publisher_free(&source->publisher);
+    return interrupted ? CG_OK : rc;
 }
 
 static int conclude(const struct cg_import_source *source, const struct tally *tally, enum cg_err rc,
                     const struct cg_error *err)
 {
-    end_progress();
+    struct cg_error shown = *err;
+
+    cg_str_printable(err->detail, strlen(err->detail), shown.detail, sizeof(shown.detail));
+    cg_import_progress_clear();
     printf("%zu crates imported, %zu were there already, %zu refused, of %zu%s\n", tally->done, tally->same,
            tally->refused, source->count, interrupted ? " (interrupted; run it again for the rest)" : "");
     if (rc != CG_OK)
-        return cg_ctl_fail(err, "import");
+        return cg_ctl_fail(&shown, "import");
     return tally->refused || interrupted ? CG_CTL_FAILED : CG_CTL_OK;
 }
 
-int cg_ctl_import(struct cg_ctl *ctl, int argc, char **argv)
+static int run(struct cg_import_source *source)
 {
-    struct cg_import_source source = {.ctl = ctl};
     struct tally tally = {0};
     struct cg_error err = {0};
     enum cg_err rc;
     int status;
 
-    if (argc != 3 || argv[1][0] == '-')
-        return cg_ctl_usage(SYNOPSIS);
-    source.text = argv[1];
-    if (!cg_conf_namespace(ctl->conf, argv[2])) {
-        cg_error_set(&err, CG_ERR_ABSENT, "there is no namespace \"%s\" in %s", argv[2], ctl->conf_file);
+    if (!cg_conf_namespace(source->ctl->conf, source->ns)) {
+        cg_error_set(&err, CG_ERR_ABSENT, "there is no namespace \"%s\" in %s", source->ns, source->ctl->conf_file);
         return cg_ctl_fail(&err, "import");
     }
     signal(SIGINT, on_signal);
     signal(SIGTERM, on_signal);
-    rc = import(&source, argv[2], &tally, &err);
-    status = conclude(&source, &tally, rc, &err);
-    cg_import_source_free(&source);
+    rc = import(source, &tally, &err);
+    status = conclude(source, &tally, rc, &err);
+    cg_import_source_free(source);
+    return status;
+}
+
+int cg_ctl_import(struct cg_ctl *ctl, int argc, char **argv)
+{
+    struct cg_import_options options = {0};
+    struct cg_error err = {0};
+    bool usage = false;
+    int status;
+
+    if (cg_import_options_read(argc, argv, &options, &usage, &err) != CG_OK) {
+        status = usage ? cg_ctl_usage(SYNOPSIS) : cg_ctl_fail(&err, "import");
+    } else {
+        struct cg_import_source source = {
+            .ctl = ctl, .text = argv[argc - 2], .ns = argv[argc - 1], .options = &options, .stop = &interrupted};
+
+        status = run(&source);
+    }
+    cg_import_options_free(&options);
     return status;
 }

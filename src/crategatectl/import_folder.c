@@ -85,7 +85,7 @@ static enum cg_err walk(struct cg_import_source *source, const char *path, unsig
     return rc;
 }
 
-static enum cg_err open_file(struct cg_import_source *source, const struct cg_import_item *item, int *fd_out,
+static enum cg_err open_file(struct cg_import_source *source, struct cg_import_item *item, int *fd_out,
                              uint64_t *size_out, struct cg_error *err)
 {
     struct stat st;

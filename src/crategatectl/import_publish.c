@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
-/* One crate by the way of a publish: the frame that cargo would send, made around the file; the checks and the store are
- * the registry's. The caller is an administrator, who may do this in the namespace and read all others. */
+/* One crate by the way of a publish: the frame that cargo would send, made around the file; the checks and the store
+ * are the registry's. The caller is an administrator, who may do this in the namespace and read all others. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "crategated/wiring.h"
 #include "crategatectl/import.h"
+#include "registry/index_scan.h"
 
 #define ANSWER_MAX (256u * 1024)
 #define HEAD_MAX 1024
@@ -88,6 +89,7 @@ struct frame {
     const char *label;
     struct cg_buf head; /* all that comes before the crate */
     int fd;
+    uint64_t size; /* of the crate */
 };
 
 static void add_length(struct cg_buf *out, size_t len)
@@ -98,7 +100,7 @@ static void add_length(struct cg_buf *out, size_t len)
     cg_buf_add(out, bytes, sizeof(bytes));
 }
 
-static void make_head(struct frame *f, const struct cg_import_item *item, size_t crate_size)
+static void make_head(struct frame *f, const struct cg_import_item *item)
 {
     struct cg_buf json;
 
@@ -111,11 +113,12 @@ static void make_head(struct frame *f, const struct cg_import_item *item, size_t
     cg_buf_init(&f->head, HEAD_MAX + 8);
     add_length(&f->head, json.len);
     cg_buf_add(&f->head, cg_buf_str(&json), json.len);
-    add_length(&f->head, crate_size);
+    add_length(&f->head, (size_t)f->size);
     cg_buf_free(&json);
 }
 
-static enum cg_err read_frame(void *cls, uint64_t offset, void *bytes, size_t len, size_t *got_out, struct cg_error *err)
+static enum cg_err read_frame(void *cls, uint64_t offset, void *bytes, size_t len, size_t *got_out,
+                              struct cg_error *err)
 {
     const struct frame *f = cls;
     ssize_t n;
@@ -154,21 +157,10 @@ static void record(struct cg_import_publisher *p, const struct cg_import_source 
         cg_ctl_fail(&err, "the record in the audit trail");
 }
 
-static enum cg_err yank(struct cg_import_publisher *p, struct cg_change *change, struct cg_error *err)
-{
-    struct cg_buf answer;
-    enum cg_err rc;
-
-    cg_buf_init(&answer, ANSWER_MAX);
-    rc = cg_registry_yank(p->session.reg, change, change->crate, change->version, true, &answer, err);
-    cg_buf_free(&answer);
-    return rc;
-}
-
-static enum cg_err publish_frame(struct cg_import_publisher *p, struct frame *f, uint64_t size, struct cg_change *change,
+static enum cg_err publish_frame(struct cg_import_publisher *p, struct frame *f, struct cg_change *change,
                                  struct cg_error *err)
 {
-    struct cg_source body = {.size = f->head.len + size, .read = read_frame, .cls = f};
+    struct cg_source body = {.size = f->head.len + f->size, .read = read_frame, .cls = f};
     struct cg_buf answer;
     enum cg_err rc;
 
@@ -180,46 +172,94 @@ static enum cg_err publish_frame(struct cg_import_publisher *p, struct frame *f,
 
 /* A daemon that runs beside it is told of each. */
 static enum cg_err publish_open(struct cg_import_publisher *p, struct cg_import_source *source,
-                                const struct cg_import_item *item, struct frame *f, uint64_t size,
-                                bool *same_out, struct cg_error *err)
+                                const struct cg_import_item *item, struct frame *f, bool *same_out,
+                                struct cg_error *err)
 {
-    struct cg_change change = {.policy = p->policy, .caller = &p->caller, .ns = p->ns};
+    const struct cg_origin origin = {
+        .index = source->index, .line = item->line, .pubtime = item->pubtime, .yanked = item->yanked};
+    struct cg_change change = {.policy = p->policy, .caller = &p->caller, .ns = p->ns, .origin = &origin};
     struct cg_metadata *md = p->session.md;
-    enum cg_err rc = publish_frame(p, f, size, &change, err);
-    bool same = change.unchanged;
+    enum cg_err rc = publish_frame(p, f, &change, err);
 
     if (rc != CG_OK)
         return rc;
-    if (!same)
+    if (!change.unchanged) {
         record(p, source, &change, item->yanked);
-    if (!same && item->yanked)
-        rc = yank(p, &change, err);
-    if (!same && rc == CG_OK)
         rc = md->ops->generation_bump(md, "index", err);
+    }
     if (rc == CG_OK)
-        *same_out = same;
+        *same_out = change.unchanged;
+    return rc;
+}
+
+static enum cg_err fetch_and_publish(struct cg_import_publisher *p, struct cg_import_source *source,
+                                     struct cg_import_item *item, bool *same_out, struct cg_error *err)
+{
+    struct frame f = {.label = item->label, .fd = -1};
+    enum cg_err rc = source->open(source, item, &f.fd, &f.size, err);
+
+    if (rc != CG_OK)
+        return rc;
+    if (f.size > p->ctl->conf->max_crate_size)
+        rc = cg_error_set(err, CG_ERR_TOO_LARGE, "the file is larger than max_crate_size");
+    if (rc == CG_OK) {
+        make_head(&f, item);
+        rc = publish_open(p, source, item, &f, same_out, err);
+    }
+    cg_buf_free(&f.head);
+    close(f.fd);
+    return rc;
+}
+
+/* The index in memory, or as it is on disk. */
+static enum cg_err read_own_index(struct cg_import_publisher *p, const char *name, struct cg_blob **blob_out,
+                                  struct cg_error *err)
+{
+    char path[CG_INDEX_PATH_SIZE];
+    enum cg_err rc;
+
+    cg_index_path(name, path);
+    rc = cg_registry_index(p->session.reg, p->ns, path, blob_out);
+    return rc == CG_ERR_AGAIN ? cg_registry_index_load(p->session.reg, p->ns, path, blob_out, err) : rc;
+}
+
+enum cg_err cg_import_there(struct cg_import_publisher *p, const struct cg_import_item *item, struct cg_error *err)
+{
+    struct cg_index_entry entry;
+    struct cg_blob *blob = NULL;
+    enum cg_err rc;
+    bool there;
+
+    if (!item->cksum[0] || read_own_index(p, item->name, &blob, NULL) != CG_OK)
+        return CG_ERR_ABSENT; /* what is wrong there, a publish will say */
+    there = cg_index_scan_find(blob->bytes, blob->len, item->version, &entry) && strcmp(entry.name, item->name) == 0 &&
+            strcmp(entry.version, item->version) == 0;
+    if (!there)
+        rc = CG_ERR_ABSENT;
+    else if (strcmp(entry.cksum, item->cksum) == 0)
+        rc = CG_OK;
+    else
+        rc = cg_error_set(err, CG_ERR_CONFLICT,
+                          "this version already exists here with other content (sha256 %.12s... instead of %.12s...), "
+                          "which stays",
+                          entry.cksum, item->cksum);
+    cg_blob_unref(&blob);
     return rc;
 }
 
 enum cg_err cg_import_publish(struct cg_import_publisher *p, struct cg_import_source *source,
-                              const struct cg_import_item *item, bool *same_out, struct cg_error *err)
+                              struct cg_import_item *item, bool *same_out, struct cg_error *err)
 {
-    struct frame f = {.label = item->label, .fd = -1};
-    uint64_t size = 0;
     enum cg_err rc;
 
+    if (item->fault)
+        return cg_error_set(err, item->lost ? CG_ERR_UNAVAILABLE : CG_ERR_INVALID, "%s", item->fault);
     if (!item->name)
         return cg_error_set(err, CG_ERR_INVALID, "the file is not called NAME-VERSION.crate");
-    rc = source->open(source, item, &f.fd, &size, err);
-    if (rc != CG_OK)
-        return rc;
-    if (size > p->ctl->conf->max_crate_size)
-        rc = cg_error_set(err, CG_ERR_TOO_LARGE, "the file is larger than max_crate_size");
-    if (rc == CG_OK) {
-        make_head(&f, item, (size_t)size);
-        rc = publish_open(p, source, item, &f, size, same_out, err);
-    }
-    cg_buf_free(&f.head);
-    close(f.fd);
+    rc = cg_import_there(p, item, err);
+    if (rc == CG_ERR_ABSENT)
+        return fetch_and_publish(p, source, item, same_out, err);
+    if (rc == CG_OK)
+        *same_out = true;
     return rc;
 }

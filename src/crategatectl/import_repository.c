@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
-/* A repository of Artifactory that no namespace need front: opened as a namespace's storage would be, listed and read. */
+/* A repository of Artifactory that no namespace need front: opened as a namespace's storage would be, listed and read.
+ */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "crategate/clock.h"
 #include "crategated/wiring.h"
 #include "crategatectl/import.h"
 
@@ -44,10 +46,11 @@ static enum cg_err check_target(const struct cg_conf *conf, const struct cg_conf
 
     if (target && target->storage == CG_STORAGE_ARTIFACTORY && strcmp(target->artifactory, art->name) == 0 &&
         strcmp(target->repository, key) == 0)
-        return cg_error_set(err, CG_ERR_CONFLICT,
-                            "namespace \"%s\" keeps its crates in that very repository; crategatectl verify --repair %s "
-                            "takes in what others have put there",
-                            ns, ns);
+        return cg_error_set(
+            err, CG_ERR_CONFLICT,
+            "namespace \"%s\" keeps its crates in that very repository; crategatectl verify --repair %s "
+            "takes in what others have put there",
+            ns, ns);
     return CG_OK;
 }
 
@@ -58,14 +61,18 @@ static enum cg_err take_seen(void *cls, const struct cg_crate_seen *seen)
     struct cg_import_item item = {.label = label,
                                   .name = (char *)(uintptr_t)seen->name,
                                   .version = (char *)(uintptr_t)seen->version,
-                                  .yanked = seen->yanked == 1};
+                                  .yanked = seen->yanked == 1,
+                                  .pubtime =
+                                      seen->modified > 0 && seen->modified < cg_clock_wall_s() ? seen->modified : 0};
 
+    if (strlen(seen->cksum) == CG_SHA256_HEX_SIZE - 1)
+        memcpy(item.cksum, seen->cksum, sizeof(item.cksum));
     cg_import_add(source, &item);
     free(label);
     return CG_OK;
 }
 
-static enum cg_err open_crate(struct cg_import_source *source, const struct cg_import_item *item, int *fd_out,
+static enum cg_err open_crate(struct cg_import_source *source, struct cg_import_item *item, int *fd_out,
                               uint64_t *size_out, struct cg_error *err)
 {
     struct cg_crate_file file = {.fd = -1};
@@ -81,10 +88,8 @@ static enum cg_err open_crate(struct cg_import_source *source, const struct cg_i
 static enum cg_err list(struct cg_import_source *source, const struct cg_conf_artifactory *art, char *key,
                         struct cg_error *err)
 {
-    struct cg_conf_namespace scratch = {.name = (char[]){SCRATCH},
-                                        .storage = CG_STORAGE_ARTIFACTORY,
-                                        .artifactory = art->name,
-                                        .repository = key};
+    struct cg_conf_namespace scratch = {
+        .name = (char[]){SCRATCH}, .storage = CG_STORAGE_ARTIFACTORY, .artifactory = art->name, .repository = key};
     enum cg_err rc = cg_wire_storage(source->ctl->conf, &scratch, &source->st, err);
 
     if (rc == CG_OK && !source->st->ops->crate_scan)
@@ -92,18 +97,24 @@ static enum cg_err list(struct cg_import_source *source, const struct cg_conf_ar
     return rc == CG_OK ? source->st->ops->crate_scan(source->st, take_seen, source, err) : rc;
 }
 
-enum cg_err cg_import_repository(struct cg_import_source *source, const char *ns, struct cg_error *err)
+bool cg_import_is_repository(const struct cg_conf *conf, const char *text)
+{
+    char *key = NULL;
+    bool is = find_instance(conf, text, &key) != NULL;
+
+    free(key);
+    return is;
+}
+
+enum cg_err cg_import_repository(struct cg_import_source *source, struct cg_error *err)
 {
     char *key = NULL;
     const struct cg_conf_artifactory *art = find_instance(source->ctl->conf, source->text, &key);
     enum cg_err rc;
 
-    if (!art)
-        return cg_error_set(err, CG_ERR_ABSENT,
-                            "%s names no repository of an instance that an [artifactory.NAME] section describes",
-                            source->text);
+    CG_ASSERT(art);
     source->open = open_crate;
-    rc = check_target(source->ctl->conf, art, key, ns, err);
+    rc = check_target(source->ctl->conf, art, key, source->ns, err);
     if (rc == CG_OK)
         rc = list(source, art, key, err);
     free(key);

@@ -26,7 +26,7 @@ static const struct cg_ctl_command commands[] = {
      cg_ctl_namespace},
     {"crate", "crate delete NAMESPACE NAME[@VERSION] --yes", "removes what must not exist", true, cg_ctl_crate},
     {"audit", "audit verify [FILE...]", "was a line of the audit trail changed, removed or inserted?", true, cg_ctl_audit},
-    {"import", "import FOLDER|REPOSITORY-URL NAMESPACE", "crates from somewhere else, each checked like a publish", true,
+    {"import", "import [--crate NAME] ... SOURCE NAMESPACE", "crates from somewhere else, each checked like a publish", true,
      cg_ctl_import},
     {"verify", "verify [--repair] [NAMESPACE]", "crates, index and database against each other", true, cg_ctl_verify},
 };

@@ -18,9 +18,11 @@
 #include "registry/admission.h"
 #include "registry/frame.h"
 #include "registry/intake.h"
+#include "registry/origin.h"
 #include "registry/publish_metadata.h"
 #include "registry/refuse.h"
 #include "registry/registry_url.h"
+#include "registry/sync_state.h"
 
 struct publish {
     struct cg_registry *reg;
@@ -95,20 +97,31 @@ static enum cg_err resolve_registry(struct publish *p, const char *url, char **o
     return cg_registry_url_resolve_literally(p->conf, p->ns->name, url, out, p->err);
 }
 
-static enum cg_err resolve_registries(struct publish *p)
+/* `line`: of an import, the index line that the crate had. */
+static enum cg_err resolve_dependency(struct publish *p, const json_t *line, struct cg_dep *dep)
 {
+    const struct cg_origin *origin = p->change->origin;
+    const char *url = dep->registry;
+    char *resolved = NULL;
     enum cg_err rc = CG_OK;
 
-    for (size_t i = 0; rc == CG_OK && i < p->in.package.dep_count; i++) {
-        struct cg_dep *dep = &p->in.package.deps[i];
-        char *resolved = NULL;
-
-        rc = resolve_registry(p, dep->registry, &resolved);
-        if (rc != CG_OK)
-            break;
+    if (!origin || !cg_origin_own(origin, line, dep, &url))
+        rc = resolve_registry(p, url, &resolved);
+    if (rc == CG_OK) {
         free(dep->registry);
         dep->registry = resolved;
     }
+    return rc;
+}
+
+static enum cg_err resolve_registries(struct publish *p)
+{
+    json_t *line = cg_origin_line(p->change->origin);
+    enum cg_err rc = CG_OK;
+
+    for (size_t i = 0; rc == CG_OK && i < p->in.package.dep_count; i++)
+        rc = resolve_dependency(p, line, &p->in.package.deps[i]);
+    json_decref(line);
     return rc;
 }
 
@@ -149,11 +162,20 @@ static enum cg_err stage(struct publish *p)
 
 /* From here on under the storage lock. */
 
+/* What is yanked from the start is told to a store with other writers, too. */
+static void note_yank(struct publish *p)
+{
+    if (p->change->origin && p->change->origin->yanked && p->ns->st->ops->crate_mark)
+        cg_sync_state_mark(p->ns->sync, p->metadata.name, p->metadata.version);
+}
+
 /* The line is made first, so that nothing but the medium can fail once the crate is in place. */
 static enum cg_err store(struct publish *p)
 {
+    const struct cg_origin *origin = p->change->origin;
+    int64_t pubtime = origin && origin->pubtime ? origin->pubtime : cg_clock_wall_s();
     struct cg_storage *st = p->ns->st;
-    enum cg_err rc = cg_admission_add(&p->line, &p->in.package, cg_clock_wall_s(), false, p->err);
+    enum cg_err rc = cg_admission_add(&p->line, &p->in.package, pubtime, origin && origin->yanked, p->err);
 
     if (rc != CG_OK)
         return rc;
@@ -161,9 +183,11 @@ static enum cg_err store(struct publish *p)
     rc = st->ops->crate_commit(st, &p->in.upload, p->metadata.name, p->metadata.version, true, p->err);
     if (rc == CG_OK)
         rc = cg_admission_write(&p->line, p->err);
-    if (rc == CG_OK)
-        cg_metric_add(CG_METRIC_PUBLISHES, 1);
-    return rc;
+    if (rc != CG_OK)
+        return rc;
+    note_yank(p);
+    cg_metric_add(CG_METRIC_PUBLISHES, 1);
+    return CG_OK;
 }
 
 static enum cg_err commit_locked(struct publish *p)

@@ -79,11 +79,20 @@ struct cg_source {
     void *cls;
 };
 
+/* Where a crate that is imported was published before. Borrowed. */
+struct cg_origin {
+    const char *index; /* URL of that registry's index, whose crates become this registry's; NULL: not a registry */
+    const char *line;  /* its index line, for the registries of the dependencies; NULL: there is none */
+    int64_t pubtime;   /* when, wall seconds; 0: it is not known, so now */
+    bool yanked;       /* so there, so here */
+};
+
 /* Everybody's change carries who asks and under which policy. */
 struct cg_change {
     const struct cg_policy *policy;
     const struct cg_caller *caller;
     const char *ns;
+    const struct cg_origin *origin; /* of a publish that is an import, else NULL */
     struct cg_decision decision; /* out: the last decision, for the audit record */
     char crate[CG_ERROR_DETAIL_MAX / 8];   /* out: name as far as it was read, for the audit record */
     char version[CG_ERROR_DETAIL_MAX / 4]; /* out */

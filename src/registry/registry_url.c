@@ -119,6 +119,15 @@ static bool is_crates_io(const struct index_url *u)
     return strcmp(u->host, "github.com") == 0 && cg_streq_nocase(u->path, "/rust-lang/crates.io-index");
 }
 
+bool cg_registry_url_same(const char *index, const char *url)
+{
+    struct index_url a, b;
+
+    if (!parse(index, &a) || !parse(url ? url : CG_CRATES_IO_INDEX, &b))
+        return false;
+    return same(&a, &b) || (is_crates_io(&a) && is_crates_io(&b));
+}
+
 /* What "/api/cargo/KEY/index" or "/git/KEY" names: a namespace of ours or a repository of Artifactory. */
 static bool tail_key(const char *path, char key[REPOSITORY_MAX + 1])
 {

@@ -24,6 +24,9 @@ enum cg_err cg_registry_url_resolve(const struct cg_conf *conf, const char *ns, 
 enum cg_err cg_registry_url_resolve_literally(const struct cg_conf *conf, const char *ns, const char *url, char **out,
                                               struct cg_error *err) CG_CHECK;
 
+/* Do both name one index, in whatever spelling? `url` NULL: crates.io's. */
+bool cg_registry_url_same(const char *index, const char *url) CG_CHECK;
+
 /* Does `url`, in a crate of namespace `ns`, name an index of this gateway, or of an Artifactory repository that a namespace
  * of ours fronts (`ns` NULL: that is not looked at)? Then which namespace's, whether or not there is one. */
 bool cg_registry_url_own(const struct cg_conf *conf, const char *ns, const char *url,

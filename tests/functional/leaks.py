@@ -22,6 +22,7 @@ LEGITIMATE = (
     ("artifactory*/*", "the double of Artifactory: its users, and what it saw"),
     ("*/ldap.secret", "the service account's password file"),
     ("*/artifactory.token", "the gateway's credential for Artifactory"),
+    ("import.token", "an administrator's token for a registry that is imported"),
     ("*/state/token.key", "the key of the tokens' digests"),
     ("*/state/audit.key", "the key of the audit trail"),
     ("*/credentials.toml", "what cargo itself keeps after `cargo login`"),

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0 OR MIT
-"""crategatectl import from a folder, and Artifactory's webhook at the door."""
+"""crategatectl import: from a folder, from other registries, sparse and Git; and Artifactory's webhook at the door."""
 import hashlib
 import hmac
+import json
 import os
 import signal
 import subprocess
 
-from harness import CTL, crate_bytes, wait_until
+import leaks
+from harness import CTL, crate_bytes, frame, metadata, need, wait_until
+from other_registry import Registry, dep, index_path
 
 HOOK = "/api/v1/hooks/artifactory"
 SECRET = "hook-secret-of-the-test"
@@ -77,13 +80,330 @@ def test_it_can_be_interrupted(env):
 
 
 def test_what_cannot_be_imported_from_is_said(env):
-    for source, reason in (("https://github.com/corp/index.git", "Git"), ("git+https://x.example/i", "Git"),
-                           ("/nonexistent/mirror", "neither a folder"),
-                           ("https://repo.example/artifactory/cargo-local", "neither a folder")):
-        run = env.gw.ctl("import", source, "payments", ok=False)
-        assert reason in run.stderr, (source, run.stderr)
+    for words, reason in ((("/nonexistent/mirror",), "neither a folder"),
+                          (("https://repo.example/artifactory/cargo-local",), "neither a folder"),
+                          (("sparse+ftp://x.example/",), "a sparse registry is sparse+https://"),
+                          (("sparse+https://user@x.example/",), "no query, fragment, user"),
+                          (("--crate", "a b", "sparse+http://127.0.0.1:9/"), "no crate's name"),
+                          (("--crate", "a@1", "sparse+http://127.0.0.1:9/"), "a@1: "),
+                          (("--crates", "/nonexistent/list", "sparse+http://127.0.0.1:9/"), "/nonexistent/list"),
+                          (("--crate", "a", env.folder("mirror")), "for registries with an index")):
+        run = env.gw.ctl("import", *words, "payments", ok=False)
+        assert reason in run.stderr, (words, run.stderr)
     assert "no namespace" in env.gw.ctl("import", env.folder("mirror"), "nowhere", ok=False).stderr
     assert env.gw.ctl("import", "x").returncode == 2
+    assert env.gw.ctl("import", "--what", "x", "payments").returncode == 2
+
+
+def lines_of(env, namespace, name):
+    """What the store's index has: the daemon beside may be a second late."""
+    path = os.path.join(env.gw.state, "namespaces", namespace, "index", index_path(name))
+    with open(path, encoding="utf-8") as f:
+        return {line["vers"]: line for line in map(json.loads, f)}
+
+
+def by_name(line):
+    return {d["name"]: d for d in line["deps"]}
+
+
+def serve(env, **settings):
+    registry = Registry(**settings)
+    env.parts.append(registry)
+    return registry
+
+
+CRATES_IO = "https://github.com/rust-lang/crates.io-index"
+
+
+def fill(registry, url):
+    """Crates as they come: dependencies on each other, on crates.io, renamed, with features of both syntaxes."""
+    registry.add("base", "0.1.0", pubtime="2024-05-06T07:08:09Z")
+    registry.add("base", "0.2.0", yanked=True, rust_version="1.60", links="base-sys",
+                 manifest='rust-version = "1.60"\nlinks = "base-sys"\nbuild = "src/lib.rs"\n')
+    registry.add("Mid-dle", "1.0.0", [dep("base", "^0.1"), dep("other", "^0.2", package="base", optional=True),
+                                      dep("serde", registry=CRATES_IO), dep("tester", kind="dev")],
+                 features2={"more": ["dep:other"]}, v=2, manifest=f"""
+[dependencies.base]
+version = "0.1"
+registry-index = "{url}"
+[dependencies.other]
+package = "base"
+version = "0.2"
+registry-index = "{url}"
+optional = true
+[dependencies.serde]
+version = "1"
+[dev-dependencies.tester]
+version = "1"
+registry-index = "{url}"
+[features]
+more = ["dep:other"]
+""")
+    registry.add("tester", "1.0.0")
+
+
+def test_a_sparse_registry_gives_what_is_named_and_what_that_needs(env):
+    registry = serve(env)
+    fill(registry, "sparse+" + registry.url)
+    run = env.gw.ctl("import", "--crate", "mid-dle", "sparse+" + registry.url, "platform", ok=True)
+    assert "1 crates imported, 0 were there already, 0 refused, of 1" in run.stdout, run.stdout
+    assert "TLS" not in run.stderr, run.stderr
+    run = env.gw.ctl("import", "sparse+" + registry.url, "platform", "--with-dependencies", "--crate=Mid-dle", ok=True)
+    assert "2 crates imported, 1 were there already, 0 refused, of 3" in run.stdout, run.stdout
+    middle, base = lines_of(env, "platform", "mid-dle")["1.0.0"], lines_of(env, "platform", "base")
+    deps = by_name(middle)
+    assert deps["base"]["registry"] is None and deps["tester"]["registry"] is None, deps
+    assert deps["serde"]["registry"] == CRATES_IO, deps
+    assert deps["other"]["registry"] is None and deps["other"]["package"] == "base" and deps["other"]["optional"], deps
+    assert middle["name"] == "Mid-dle" and middle["features2"] == {"more": ["dep:other"]} and middle["v"] == 2, middle
+    assert base["0.1.0"]["pubtime"] == "2024-05-06T07:08:09Z" and not base["0.1.0"]["yanked"], base
+    assert base["0.2.0"]["yanked"] and base["0.2.0"]["rust_version"] == "1.60", base
+    assert base["0.2.0"]["links"] == "base-sys", base
+    assert not any("tester" in path for path, _ in registry.seen), registry.seen
+    assert len(registry.downloads()) == 3, registry.downloads()
+
+
+def test_cargo_builds_what_was_moved_when_the_old_registry_is_gone(env):
+    registry = Registry(lists=True)
+    old = f'[registries.old]\nindex = "sparse+{registry.url}"\n'
+    before, cargo = env.cargo(name="before", extra=old), env.cargo("alice")
+    moved = env.cargo("alice", extra=old + f'[source.was]\nregistry = "sparse+{registry.url}"\n'
+                                           'replace-with = "platform"\n')
+    manifest = f'[dependencies.moved-base]\nversion = "1"\nregistry-index = "sparse+{registry.url}"\n'
+    registry.add("moved-base", "1.0.0")
+    registry.add("moved-top", "1.0.0", [dep("moved-base")],
+                 crate=crate_bytes("moved-top", "1.0.0", manifest=manifest, files={
+                     "src/lib.rs": "pub fn twice() -> u32 { 2 * moved_base::answer() }\n"}))
+    use = "pub fn all() -> u32 { moved_top::twice() }\n"
+    locked = before.package("moved-locked", deps='moved-top = { version = "1", registry = "old" }', lib=use)
+    before.run("generate-lockfile", cwd=locked)
+    env.gw.ctl("import", "sparse+" + registry.url, "platform", ok=True)
+    registry.stop()
+    token, path = env.gw.token("alice"), "/api/cargo/platform/index/" + index_path("moved-top")
+    wait_until("the daemon's notice of it", lambda: env.gw.request("GET", path, token=token).status == 200)
+    folder = cargo.package("moved-user", deps='moved-top = { version = "1", registry = "platform" }', lib=use)
+    cargo.run("check", cwd=folder)
+    moved.run("check", "--locked", cwd=locked)  # its lock file names the old address
+    with open(os.path.join(folder, "Cargo.lock"), encoding="utf-8") as f:
+        assert registry.url not in f.read()
+
+
+def test_a_list_names_versions_and_a_registry_that_cannot_be_listed_says_so(env):
+    registry = serve(env)
+    fill(registry, "sparse+" + registry.url)
+    wanted = os.path.join(env.root, "wanted")
+    with open(wanted, "w", encoding="utf-8") as f:
+        f.write("# what we use\n\nbase@0.1.0\n  base@0.2.0  # yanked\ntester@9.9.9\nnowhere\n")
+    run = env.gw.ctl("import", "--crates", wanted, "sparse+" + registry.url, "payments", ok=False)
+    assert "2 crates imported, 0 were there already, 2 refused, of 4" in run.stdout, run.stdout
+    assert "tester 9.9.9: the registry has no such version" in run.stdout, run.stdout
+    assert "nowhere: " in run.stdout and "HTTP 404" in run.stdout, run.stdout
+    run = env.gw.ctl("import", "sparse+" + registry.url, "payments", ok=False)
+    assert "cannot be listed" in run.stderr and "--crates FILE" in run.stderr, run.stderr
+
+
+def test_a_registry_with_a_search_is_imported_whole(env):
+    registry = serve(env, lists=True)
+    for name in ("whole-a", "whole-b", "whole-c", "whole-d", "whole-e"):
+        registry.add(name, "1.0.0")
+        registry.add(name, "1.1.0")
+    run = env.gw.ctl("import", "sparse+" + registry.url, "platform", ok=True)
+    assert "10 crates imported, 0 were there already, 0 refused, of 10" in run.stdout, run.stdout
+    registry.seen.clear()
+    run = env.gw.ctl("import", "sparse+" + registry.url, "platform", ok=True)
+    assert "0 crates imported, 10 were there already" in run.stdout and not registry.downloads(), run.stdout
+
+
+def test_another_gateway_s_namespace_is_a_source_with_its_token(env):
+    owner = env.gw.token("alice")
+    for version in ("1.0.0", "1.1.0"):
+        body = frame(metadata("ours", version), crate_bytes("ours", version))
+        assert env.gw.request("PUT", "/api/cargo/payments/api/v1/crates/new", body=body, token=owner).status == 200
+    assert env.gw.request("DELETE", "/api/cargo/payments/api/v1/crates/ours/1.1.0/yank", token=owner).status == 200
+    source = env.gw.index("payments")
+    run = env.gw.ctl("import", source, "platform", ok=False)
+    assert "HTTP 401" in run.stderr and "--token-file" in run.stderr, run.stderr
+    path = os.path.join(env.root, "import.token")
+    with open(os.open(path, os.O_CREAT | os.O_WRONLY, 0o644), "w", encoding="utf-8") as f:
+        f.write(owner + "\n")
+    os.chmod(path, 0o644)
+    assert path in env.gw.ctl("import", "--token-file", path, source, "platform", ok=False).stderr
+    os.chmod(path, 0o600)
+    run = env.gw.ctl("import", "--token-file", path, source, "platform")  # what is reserved to payments is refused
+    ours = lines_of(env, "platform", "ours")
+    theirs = lines_of(env, "payments", "ours")
+    assert {v: line["yanked"] for v, line in ours.items()} == {"1.0.0": False, "1.1.0": True}, run.stdout + run.stderr
+    assert [line["pubtime"] for line in ours.values()] == [line["pubtime"] for line in theirs.values()]
+    assert "pay-one 1.0.0: " in run.stdout and "reserved" in run.stdout, run.stdout
+
+
+def git_index(env, number, files):
+    """Three versions of two crates, which depend on each other by an address that was once theirs."""
+    registry, folder = serve(env), env.folder(f"index{number}")
+    first, second = f"git{number}-a", f"git{number}-b"
+    registry.add(first, "1.0.0")
+    registry.add(first, "1.1.0", yanked=True)
+    registry.add(second, "1.0.0", [dep(first)],
+                 manifest=f'[dependencies.{first}]\nversion = "1"\nregistry-index = "https://was.example/i"\n')
+    registry.dl = f"{registry.origin}/registry/dl/{{crate}}/{{version}}/{{lowerprefix}}/{{sha256-checksum}}"
+    if files:  # crates beside an index that is on this machine may be files
+        registry.dl = f"file://{folder}/{{crate}}-{{version}}.crate"
+        for (name, version), data in registry.crates.items():
+            with open(os.path.join(folder, f"{name}-{version}.crate"), "wb") as f:
+                f.write(data)
+    return registry, registry.git(folder), first, second
+
+
+def test_a_git_index_is_imported_from_a_clone_a_work_tree_and_a_bare_repository(env):
+    need("git")
+    for number, spell in enumerate(("git+file://{}", "{}", "{}/.git")):
+        registry, folder, first, second = git_index(env, number, files=number > 0)
+        source = spell.format(folder)
+        run = env.gw.ctl("import", source, "platform", ok=True)
+        assert "3 crates imported, 0 were there already, 0 refused, of 3" in run.stdout, run.stdout
+        assert lines_of(env, "platform", first)["1.1.0"]["yanked"]
+        assert lines_of(env, "platform", second)["1.0.0"]["deps"][0]["registry"] is None
+        assert (number == 0) == any("/gi/t0/" in path for path in registry.downloads()), registry.downloads()
+        registry.seen.clear()
+        run = env.gw.ctl("import", source, "platform", ok=True)
+        assert "0 crates imported, 3 were there already" in run.stdout and not registry.seen, registry.seen
+    assert not [f for f in os.listdir(env.gw.state) if f.startswith("import")], os.listdir(env.gw.state)
+    for source, reason in (("git+file:///nonexistent/index", "git could not copy the index"),
+                           ("git+file://" + env.folder("mirror"), "git could not copy the index"),
+                           ("git+https://me:secret@x.example/i", "no password belongs into an address")):
+        run = env.gw.ctl("import", source, "platform", ok=False)
+        assert reason in run.stderr, run.stderr
+
+
+def test_a_registry_elsewhere_names_no_files_of_ours(env):
+    registry = serve(env, dl="file:///etc/{crate}")
+    registry.add("hosts", "1.0.0")
+    run = env.gw.ctl("import", "--crate", "hosts", "sparse+" + registry.url, "platform", ok=False)
+    assert 'hosts 1.0.0: "file:///etc/hosts" is not an address' in run.stdout, run.stdout
+
+
+def test_without_git_only_a_git_index_is_missed(env):
+    run = subprocess.run([CTL, "-c", env.gw.conf, "import", "git+https://x.example/i", "platform"], text=True,
+                         capture_output=True, env={**os.environ, "PATH": "/nonexistent"})
+    assert run.returncode == 1 and "apt-get install git" in run.stderr, run.stderr
+
+
+def test_what_is_odd_is_named_and_the_rest_comes(env):
+    registry = serve(env, lists=True)
+    registry.add("odd-sum", "1.0.0", crate=crate_bytes("odd-sum", "1.0.0"))
+    registry.crates["odd-sum", "1.0.0"] = crate_bytes("odd-sum", "1.0.0", files={"src/lib.rs": "// changed"})
+    registry.add("odd-gone", "1.0.0")
+    del registry.crates["odd-gone", "1.0.0"]
+    registry.add("odd-lines", "1.0.0")
+    registry.lines["odd-lines"] += ["no json", '{"name":"odd-lines","vers":"1"}', "",
+                                    registry.lines["odd-lines"][0].replace("odd-lines", "odd-other")]
+    registry.add("odd-lines", "1.1.0")
+    registry.add("odd-inside", "1.0.0", crate=crate_bytes("odd-inside", "2.0.0"))
+    registry.add("odd-place", "1.0.0", [dep("x", registry="https://elsewhere.example/i")], manifest="""
+[dependencies.x]
+version = "1"
+registry-index = "https://elsewhere.example/i"
+""")
+    registry.add("odd-none", "1.0.0")
+    busy = f"{registry.prefix}/dl/odd-busy/1.0.0/download"
+    registry.add("odd-busy", "1.0.0")
+    registry.answers[busy] = [(429, {"Retry-After": "1"}, b"slower"), (503, {}, b"<html>later</html>")]
+    registry.answers[f"{registry.prefix}/index/od/d-/odd-none"] = [(503, {}, b"")]
+    registry.answers[f"{registry.prefix}/dl/odd-none/1.0.0/download"] = [(200, {"X-Cut": "1"}, b"half")]
+    run = env.gw.ctl("import", "sparse+" + registry.url, "platform", ok=False)
+    assert "4 crates imported, 0 were there already, 7 refused, of 11" in run.stdout, run.stdout
+    for text in ("odd-sum 1.0.0: its index says ", "odd-gone 1.0.0: ", "od/d-/odd-lines, line 2 of its index file: ",
+                 "line 3 of", "line 5 of its index file: it is another crate's line", "rule: path-prefix",
+                 "elsewhere.example"):
+        assert text in run.stdout, (text, run.stdout)
+    assert registry.downloads().count(busy) == 3, registry.downloads()
+    assert sorted(lines_of(env, "platform", "odd-lines")) == ["1.0.0", "1.1.0"]
+    assert not os.path.exists(os.path.join(env.gw.state, "namespaces", "platform", "crates", "odd-sum"))
+    registry.lines["odd-none"] = []
+    registry.add("odd-none", "1.0.0", crate=crate_bytes("odd-none", "1.0.0", files={"src/lib.rs": "// other"}))
+    run = env.gw.ctl("import", "--crate", "odd-none", "sparse+" + registry.url, "platform", ok=False)
+    assert "already exists here with other content" in run.stdout and "1 refused, of 1" in run.stdout, run.stdout
+
+
+def test_a_server_that_stops_answering_ends_it_and_the_next_run_goes_on(env):
+    registry = serve(env, lists=True)
+    for i in range(20):
+        registry.add(f"down-{i:02}", "1.0.0")
+    words = ("import", "sparse+" + registry.url, "platform")
+    registry.most = 25  # config.json, eleven pages, a few crates
+    run = env.gw.ctl(*words, ok=False)
+    done = int(run.stdout.splitlines()[-1].split()[0])
+    assert 0 < done < 20 and run.stdout.count("HTTP 503") >= 4 and "HTTP 503" in run.stderr, run.stdout + run.stderr
+    registry.most = None
+    run = env.gw.ctl(*words, ok=True)
+    assert f"{20 - done} crates imported, {done} were there already, 0 refused" in run.stdout, run.stdout
+
+
+def test_a_token_stays_with_its_server(env):
+    token = leaks.secret("t0ken-of-the-other-registry").decode()
+    path = os.path.join(env.root, "import.token")
+    with open(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w", encoding="utf-8") as f:
+        f.write(token + "\n")
+    crates = serve(env)
+    for name in ("kept-a", "kept-b"):
+        crates.add(name, "1.0.0")
+    index = serve(env, dl=crates.dl)
+    index.lines, index.crates = crates.lines, crates.crates
+    env.gw.ctl("import", "--token-file", path, "--crate=kept-a", "sparse+" + index.url, "platform", ok=True)
+    assert {a for _, a in index.seen} == {token} and {a for _, a in crates.seen} == {None}, crates.seen
+    crates.seen.clear()
+    index.dl = f"{index.origin}/away"  # its own, which leads away
+    index.answers["/away/kept-b/1.0.0/download"] = [(302, {"Location": crates.dl + "/kept-b/1.0.0/download"}, b"")]
+    env.gw.ctl("import", "--token-file", path, "--crate=kept-b", "sparse+" + index.url, "platform", ok=True)
+    assert ("/away/kept-b/1.0.0/download", token) in index.seen, index.seen
+    assert [a for _, a in crates.seen] == [None], crates.seen
+    crates.seen.clear()
+    index.token, index.dl = token, crates.dl  # auth-required: what cargo does
+    crates.add("kept-c", "1.0.0")
+    env.gw.ctl("import", "--token-file", path, "--crate=kept-c", "sparse+" + index.url, "platform", ok=True)
+    assert [a for _, a in crates.seen] == [token], crates.seen
+
+
+def test_clear_text_that_leaves_the_machine_is_warned_of(env):
+    registry = serve(env)
+    registry.add("plain", "1.0.0")
+    there = registry.url.replace("127.0.0.1", "0.0.0.0")  # which Linux takes for this machine; crategatectl does not
+    run = env.gw.ctl("import", "--crate", "plain", "sparse+" + there, "platform", ok=True)
+    assert "is not protected by TLS" in run.stderr and "token" not in run.stderr, run.stderr
+    run = env.gw.ctl("import", "--crate", "plain", "--token-file", os.path.join(env.root, "import.token"),
+                     "sparse+" + there, "platform", ok=True)
+    assert "can read the token and the crates" in run.stderr, run.stderr
+
+
+def test_killed_in_the_middle_it_goes_on_where_it_was(env):
+    registry = serve(env, lists=True)
+    for i in range(12):
+        registry.add(f"cut-{i:02}", "1.0.0", yanked=i % 2 == 0)
+    registry.held = {f"cut-{i:02}" for i in range(6, 12)}
+    run = subprocess.Popen([CTL, "-c", env.gw.conf, "import", "sparse+" + registry.url, "platform"],
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    wait_until("half of it", lambda: sum(r["crate"].startswith("cut-") for r in env.gw.audit("import")) == 6)
+    run.kill()
+    run.communicate()
+    registry.gate.set()
+    registry.seen.clear()
+    run = env.gw.ctl("import", "sparse+" + registry.url, "platform", ok=True)
+    assert "6 crates imported, 6 were there already, 0 refused, of 12" in run.stdout, run.stdout
+    assert len(registry.downloads()) == 6, registry.downloads()
+    assert [lines_of(env, "platform", f"cut-{i:02}")["1.0.0"]["yanked"] for i in range(12)] == [True, False] * 6
+    assert not [f for f in os.listdir(env.gw.state) if f.startswith("import")], os.listdir(env.gw.state)
+
+
+def test_interrupted_while_it_waits_it_ends_at_once(env):
+    registry = serve(env)
+    registry.add("slow", "1.0.0")
+    registry.held = {"slow"}
+    run = subprocess.Popen([CTL, "-c", env.gw.conf, "import", "--crate", "slow", "sparse+" + registry.url, "platform"],
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    wait_until("the download", registry.downloads)
+    run.send_signal(signal.SIGTERM)
+    out, errors = run.communicate(timeout=20)
+    assert run.returncode == 1 and "interrupted; run it again" in out and not errors, (out, errors)
 
 
 def hooked(env):
