@@ -97,7 +97,7 @@ class Bench:
     def __init__(self, env, rounds):
         self.env, self.rounds = env, rounds
         self.double = env.artifactory
-        self.double.open_repos([f"bench-{space}" for space in SPACES] + ["bench-direct"])
+        self.double.open_repos([f"bench-{space}" for space in SPACES] + ["bench-direct", "bench-again"])
         for path in (env.root, env.folder("nginx")):
             os.chmod(path, 0o755)
         self.nginx = Nginx(env.folder("nginx"), self.double)
@@ -109,7 +109,9 @@ class Bench:
     def gateway(self):
         gw = self.env.gateway(self.env.directory, namespaces="".join(
             f'[namespace.{space}]\ntype = "local"\nstorage = "artifactory"\nartifactory = "{space}"\n'
-            f'repository = "bench-{space}"\nread = ["authenticated"]\npublish = ["user:alice"]\n' for space in SPACES))
+            f'repository = "bench-{space}"\nread = ["authenticated"]\npublish = ["user:alice"]\n' for space in SPACES)
+            + '[namespace.disk]\ntype = "local"\nstorage = "filesystem"\nread = ["authenticated"]\n'
+              'publish = ["user:alice"]\n')
         token = os.path.join(gw.folder, "artifactory.token")
         gw.write_token(token, self.double, "deployer")
         addresses = [self.double.url, self.double.url, f"http://127.0.0.1:{self.nginx.port}/artifactory"]
@@ -179,20 +181,29 @@ class Bench:
             wait_until("nginx's log", lambda c=calls, b=before: self.nginx.served() == b + 2 * (self.rounds * c + 1))
 
     def publishes(self):
-        crates = {}
-        for n in range(self.rounds * CALLS + 1):
-            crates[n] = (f"new-{n}", crate_bytes(f"new-{n}", "1.0.0", {"x": os.urandom(9000)}))
-        mine, direct = iter(crates.values()), iter(crates.values())
+        """To a namespace in Artifactory and to one on disk: how much of it is durability, how much Artifactory?"""
+        crates = [(f"new-{n}", crate_bytes(f"new-{n}", "1.0.0", {"x": os.urandom(9000)}))
+                  for n in range(self.rounds * CALLS + 1)]
 
-        def ours(side):
-            name, data = next(mine)
-            return side.ask("PUT", "/api/cargo/kept/api/v1/crates/new", frame(metadata(name, "1.0.0"), data))[0]
+        def ours(space):
+            turn = iter(crates)
 
-        def theirs(side):
-            name, data = next(direct)
-            sums = {f"X-Checksum-{kind}": hashlib.new(kind, data).hexdigest() for kind in ("sha256", "sha1")}
-            return side.ask("PUT", f"/artifactory/bench-direct/{crate_path(name, '1.0.0')}", data, sums)[0]
-        self.compare("publish, 9 KB", ours, (self.double.ports["main"], self.deployer, theirs))
+            def call(side):
+                name, data = next(turn)
+                return side.ask("PUT", f"/api/cargo/{space}/api/v1/crates/new", frame(metadata(name, "1.0.0"), data))[0]
+            return call
+
+        def theirs(repo):
+            turn = iter(crates)
+
+            def call(side):
+                name, data = next(turn)
+                sums = {f"X-Checksum-{kind}": hashlib.new(kind, data).hexdigest() for kind in ("sha256", "sha1")}
+                return side.ask("PUT", f"/artifactory/{repo}/{crate_path(name, '1.0.0')}", data, sums)[0]
+            return call
+        for title, space, repo in (("publish, 9 KB", "kept", "bench-direct"),
+                                   ("publish, 9 KB, storage = \"filesystem\"", "disk", "bench-again")):
+            self.compare(title, ours(space), (self.double.ports["main"], self.deployer, theirs(repo)))
 
     def crowd(self):
         """All at once for one crate that is nowhere but in Artifactory."""
@@ -205,7 +216,7 @@ class Bench:
         took = time.perf_counter() - start
         assert all(a.startswith(b"HTTP/1.1 200 ") for a in answers)
         asked = self.asked_of_double("/storm/") - before
-        print(f"\n{CALLERS} callers at once for one crate of 400 KB that is not in the cache: it was asked of Artifactory "
+        print(f"\n{CALLERS} callers at once for one crate of 400 KB that is not in the cache: asked of Artifactory "
               f"{asked} time(s); the last caller had it all after {took * 1000:.0f} ms")
 
     def run(self):

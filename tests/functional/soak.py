@@ -135,12 +135,15 @@ class World:
         code = self.gw.process.poll()
         assert code is None, f"the gateway ended by itself ({code}):\n{self.gw.log()[-4000:]}"
 
+    def check_double(self):
+        strangers = self.double.get("/unmodelled")
+        assert not strangers, f"Artifactory was asked for what the double does not model: {strangers}"
+
     def heal(self):
         """The double as at its start, whatever was done to it."""
         try:
             if self.double.alive():
-                strangers = self.double.get("/unmodelled")
-                assert not strangers, strangers
+                self.check_double()
                 self.double.reset()
                 return
         except OSError:  # a fault has killed it meanwhile
@@ -371,6 +374,7 @@ class Weather:
 
     def befall(self, fault, seconds):
         if fault == OWN[0]:
+            self.world.check_double()
             self.world.double.kill()
             time.sleep(seconds)
         elif fault == OWN[1]:
