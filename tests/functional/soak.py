@@ -26,7 +26,7 @@ PUBLISHERS, FETCHERS = 3, 3
 SIZES = (0, 900, 20_000, 150_000, 1_200_000)  # of what a crate holds; the last is first deployed by checksum alone
 INDEX_LIMIT = 10 * PATIENCE  # an index read that took so long has waited for somebody
 CARGO_WAITS = 30 * PATIENCE
-RECOVERY = 60 * PATIENCE
+RECOVERY = 90 * PATIENCE  # a Retry-After is honoured for a minute
 # A request for everything: rows, methods and users as they come.
 FAULTS = (
     ("F8", ""), ("F8", "seconds"), ("F8", "date"), ("F9", ""), ("F9", "502"), ("F9", "504"), ("F9", "committed"),
