@@ -394,10 +394,13 @@ class Env:
     @property
     def artifactory(self):
         """The module's own double of Artifactory, started when first asked for."""
-        if not self._artifactory:
-            import artifactory
-            self._artifactory = artifactory.Artifactory(self.folder("artifactory")).start()
-            self.parts.append(self._artifactory)
+        return self._artifactory or self.use_artifactory()
+
+    def use_artifactory(self, **settings):
+        """Starts the module's own double with these settings."""
+        import artifactory
+        self._artifactory = artifactory.Artifactory(self.folder("artifactory"), **settings).start()
+        self.parts.append(self._artifactory)
         return self._artifactory
 
     @property
