@@ -11,7 +11,8 @@
 
 #include "storage/artifactory/art_http.h"
 
-#define CG_ART_PROBE_SIZE 96
+/* One place for all checks, so that they leave one file however many there are; neither below crates/ nor a .crate. */
+#define CG_ART_PROBE_PATH ".crategate-check/probe.txt"
 #define CG_ART_PROBE_TEXT "crategate check\n"
 
 struct cg_art_check {
@@ -19,10 +20,9 @@ struct cg_art_check {
     const char *repo;
     cg_art_report report;
     void *cls;
-    bool bad;                      /* a step was */
-    bool cargo;                    /* package type; false also when it is not known */
-    bool deployed;                 /* the probe file is there */
-    char probe[CG_ART_PROBE_SIZE]; /* its path */
+    bool bad;      /* a step was */
+    bool cargo;    /* package type; false also when it is not known */
+    bool deployed; /* the probe file is there, by this check or an earlier one */
 };
 
 enum cg_art_mark { CG_ART_BAD = 0, CG_ART_GOOD = 1, CG_ART_KNOW = -1 };
@@ -45,6 +45,9 @@ enum cg_err cg_art_try_judged(struct cg_art_check *check, enum cg_art_op op, con
                               struct cg_art_answer *answer, struct cg_error *err) CG_CHECK;
 /* "/REPO/PATH" or "/api/storage/REPO/PATH" of the probe file, with `tail` behind; fresh. */
 char *cg_art_probe_path(const struct cg_art_check *check, const char *lead, const char *tail);
+
+/* Sends bytes with a checksum that they do not have, beside the probe file: whoever may deploy is told so. */
+void cg_art_try_wrong(struct cg_art_check *check, struct cg_art_answer *answer);
 
 /* art_probes.c: P1 to P12. */
 void cg_art_probes(struct cg_art_check *check);
