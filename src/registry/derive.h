@@ -48,8 +48,9 @@ struct cg_derive {
     bool summary;                       /* the crate's own row */
 };
 
-/* Makes the rows fit the text, under the storage lock when anything is to be changed. AGAIN: it takes an archive that is
- * not here; it has come to nothing, or to a part. UNAVAILABLE. Only with `gather` does it wait for another server. */
+/* Makes the rows fit the text, under the storage lock when anything is to be changed. AGAIN: it takes an archive that
+ * is not here; it has come to nothing, or to a part. UNAVAILABLE. Only with `gather` does it wait for another server.
+ */
 enum cg_err cg_derive_crate(struct cg_derive *derive, struct cg_error *err) CG_CHECK;
 bool cg_derive_fits(const struct cg_derive *derive);
 /* The same for the crate's index file as it is now; the storage lock is the caller's. ABSENT: there is none. */

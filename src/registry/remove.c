@@ -130,9 +130,9 @@ static enum cg_err remove_rows(struct removal *r)
     return md->ops->crate_remove(md, r->ns->name, folded, r->err);
 }
 
-/* A store that others write to is looked through for what the index lacks: there the crate must be gone before its line,
- * or it would come back. It may also refuse, and then nothing has changed. Another server is asked for it, so this is not
- * under the lock. */
+/* A store that others write to is looked through for what the index lacks: there the crate must be gone before its
+ * line, or it would come back. It may also refuse, and then nothing has changed. Another server is asked for it, so
+ * this is not under the lock. */
 static bool crates_first(const struct removal *r)
 {
     return r->ns->st->ops->crate_scan != NULL;
@@ -141,7 +141,8 @@ static bool crates_first(const struct removal *r)
 /* So a version may have been published meanwhile that nobody meant. */
 static enum cg_err check_unchanged(struct removal *r, const struct cg_buf *before)
 {
-    if (r->version || (r->text.len == before->len && memcmp(cg_buf_str(&r->text), cg_buf_str(before), before->len) == 0))
+    if (r->version ||
+        (r->text.len == before->len && memcmp(cg_buf_str(&r->text), cg_buf_str(before), before->len) == 0))
         return CG_OK;
     return cg_error_set(r->err, CG_ERR_CONFLICT,
                         "crate `%s` was changed while its files were being deleted; look at it, and do this again",

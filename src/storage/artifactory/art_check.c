@@ -213,8 +213,8 @@ static bool is_there(struct cg_art_check *check)
     return there;
 }
 
-/* Some take even the same bytes for an overwriting, which is not the right that is asked about. The right to deploy comes
- * before the bytes: only who has it is told that their checksum is wrong. */
+/* Some take even the same bytes for an overwriting, which is not the right that is asked about. The right to deploy
+ * comes before the bytes: only who has it is told that their checksum is wrong. */
 static bool deployed_before(struct cg_art_check *check)
 {
     struct cg_art_answer answer;
@@ -287,8 +287,9 @@ static void check_delete(struct cg_art_check *check)
                     "needs stays at %s/%s: it is no crate, and the next check uses it again",
                     check->repo, CG_ART_PROBE_PATH);
     else
-        cg_art_tell(check, CG_ART_KNOW, "delete", "unclear (status %ld); the file of this check may have stayed at %s/%s",
-                    answer.status, check->repo, CG_ART_PROBE_PATH);
+        cg_art_tell(check, CG_ART_KNOW, "delete",
+                    "unclear (status %ld); the file of this check may have stayed at %s/%s", answer.status, check->repo,
+                    CG_ART_PROBE_PATH);
     cg_art_answer_free(&answer);
     free(path);
 }

@@ -16,7 +16,7 @@
 
 #define ATTEMPTS 3
 #define FIRST_PAUSE_MS 150
-#define NAP_MS 50          /* how long the end of the process may go unnoticed */
+#define NAP_MS 50 /* how long the end of the process may go unnoticed */
 #define STOPPED_RETRY_S 5
 #define MOVED_RETRY_S 1
 #define LOOK_AGAIN_MS 1000 /* at token_file, while the credential is refused */
@@ -286,7 +286,8 @@ static enum cg_err enter(struct attempt *at, bool *probe_out, struct cg_error *e
 }
 
 /* What another instance or another credential has come to says nothing of the one in use. */
-static void leave(const struct attempt *at, bool probe, const struct cg_art_verdict *verdict, const struct cg_error *why)
+static void leave(const struct attempt *at, bool probe, const struct cg_art_verdict *verdict,
+                  const struct cg_error *why)
 {
     struct cg_art_client *client = at->client;
 

@@ -47,8 +47,9 @@ struct cg_art_client;
 /* Never fails; no network. Copies what it needs of the settings. */
 struct cg_art_client *cg_art_client_new(const struct cg_conf_artifactory *conf);
 void cg_art_client_free(struct cg_art_client **client);
-/* After a reload: new settings and credential for the same instance. Requests under way end under the old ones, and what
- * comes of them counts for nothing; what would ask again at an address that is not the instance's any more is UNAVAILABLE. */
+/* After a reload: new settings and credential for the same instance. Requests under way end under the old ones, and
+ * what comes of them counts for nothing; what would ask again at an address that is not the instance's any more is
+ * UNAVAILABLE. */
 void cg_art_client_reconfigure(struct cg_art_client *client, const struct cg_conf_artifactory *conf);
 
 /* The process ends: from now on nothing waits for a download's first byte, is tried again or begun. What has begun goes
@@ -135,10 +136,9 @@ enum cg_err cg_art_list_crate(struct cg_art_client *client, const struct cg_art_
 /* For crategatectl check: every step in plain words, `ok` 1 good, 0 bad, -1 a warning or something only to be known. */
 typedef void (*cg_art_report)(void *cls, int ok, const char *step, const char *text);
 /* Reachable, TLS, version, credential, repository there and of a fitting class and package type, may read, deploy,
- * annotate, may not delete, base URL; then the probes P1 to P12 of artifactory.md 6.5 as far as they can be made without
- * harm, saying what this instance does. The one file that it puts, .crategate-check/probe.txt, is the same each time, no
- * crate to anybody, and stays where the account may not delete.
- * OK when no step was bad. */
+ * annotate, may not delete, base URL; then the probes P1 to P12 of artifactory.md 6.5 as far as they can be made
+ * without harm, saying what this instance does. The one file that it puts, .crategate-check/probe.txt, is the same each
+ * time, no crate to anybody, and stays where the account may not delete. OK when no step was bad. */
 enum cg_err cg_art_check(struct cg_art_client *client, const char *repo, cg_art_report report, void *cls,
                          struct cg_error *err) CG_CHECK;
 

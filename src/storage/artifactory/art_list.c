@@ -241,11 +241,10 @@ static enum cg_err take_page(struct listing *list, const json_t *rows, struct cg
 
 static enum cg_err page(struct listing *list, size_t number, bool *end_out, struct cg_error *err)
 {
-    char *query =
-        cg_asprintf("items.find({\"repo\":%s,\"path\":%s,\"name\":{\"$match\":\"*%s\"}})"
-                    ".include(\"repo\",\"path\",\"name\",\"sha256\",\"size\",\"modified\")"
-                    ".sort({\"$asc\":[\"path\",\"name\"]}).offset(%zu).limit(%d)",
-                    list->quoted_repo, list->wanted_path, SUFFIX, number * (PAGE - OVERLAP), PAGE);
+    char *query = cg_asprintf("items.find({\"repo\":%s,\"path\":%s,\"name\":{\"$match\":\"*%s\"}})"
+                              ".include(\"repo\",\"path\",\"name\",\"sha256\",\"size\",\"modified\")"
+                              ".sort({\"$asc\":[\"path\",\"name\"]}).offset(%zu).limit(%d)",
+                              list->quoted_repo, list->wanted_path, SUFFIX, number * (PAGE - OVERLAP), PAGE);
     const json_t *rows = NULL;
     json_t *answer = NULL;
     enum cg_err rc = ask_aql(list, query, &answer, err);

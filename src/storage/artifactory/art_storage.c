@@ -109,7 +109,8 @@ static enum cg_err open_whole(struct cg_art_storage *art, const char *path, stru
     return rc;
 }
 
-/* When it is the gateway's account that may not read, that says nothing of the crate, and nobody asked in their own name. */
+/* When it is the gateway's account that may not read, that says nothing of the crate, and nobody asked in their own
+ * name. */
 static enum cg_err not_ours(enum cg_err rc, struct cg_error *err)
 {
     if (rc != CG_ERR_DENIED)
