@@ -29,6 +29,7 @@ struct transfer {
     curl_off_t moved;      /* bytes up and down so far */
     int64_t window_at;     /* since when the rate is measured, */
     curl_off_t window;     /* from how many bytes on */
+    bool answers;          /* since then it is the answer's */
 };
 
 static bool give_up(struct transfer *t, enum cg_art_lost lost)
@@ -161,6 +162,16 @@ static bool stalls(struct transfer *t, int64_t now)
     return false;
 }
 
+/* The time until an answer begins has a limit of its own, and is not held against the bytes. */
+static void begin_window(struct transfer *t, int64_t now)
+{
+    if (t->answers || !t->answer->head_done)
+        return;
+    t->answers = true;
+    t->window_at = now;
+    t->window = t->moved;
+}
+
 static bool is_halted(const struct transfer *t)
 {
     int halt = t->request->halt ? atomic_load(t->request->halt) : CG_ART_GO_ON;
@@ -178,6 +189,7 @@ static int on_progress(void *cls, curl_off_t total, curl_off_t down, curl_off_t 
         t->moved = down + up;
         t->moved_at = now;
     }
+    begin_window(t, now);
     if (is_halted(t))
         return !give_up(t, CG_ART_HALTED);
     if (!t->streams && now >= t->request->deadline)

@@ -516,7 +516,7 @@ static void *ask(void *cls)
     struct asking *asking = cls;
     struct cg_art_item item;
 
-    asking->rc = cg_art_head(client, "cargo-local", PATH, soon(), &item, &asking->err);
+    asking->rc = cg_art_head(client, "cargo-local", PATH, cg_clock_mono_ms() + 20000, &item, &asking->err);
     return NULL;
 }
 
@@ -545,9 +545,10 @@ static void outcomes_of_replaced_settings_count_for_nothing(void **state)
 
     (void)state;
     conf->max_connections = CG_ART_BREAKER_FAILURES;
+    conf->answer_timeout = 20000;
     cg_art_client_reconfigure(client, conf);
     art_rig_put(&rig, "cargo-local/" PATH, BYTES);
-    art_rig_fault(&rig, "{\"match\":{\"port\":\"main\"},\"action\":{\"hang\":60}}");
+    art_rig_fault(&rig, "{\"match\":{\"port\":\"main\"},\"action\":{\"delay_ms\":2500,\"status\":500}}");
     for (size_t i = 0; i < CG_ART_BREAKER_FAILURES; i++)
         assert_int_equal(pthread_create(&asking[i].thread, NULL, ask, &asking[i]), 0);
     wait_for_requests(CG_ART_BREAKER_FAILURES);
@@ -572,8 +573,9 @@ static void credential_of_replaced_settings_is_never_taken_up_again(void **state
 
     (void)state;
     art_rig_put(&rig, "cargo-local/" PATH, BYTES);
+    conf->answer_timeout = 20000;
     cg_art_client_reconfigure(client, conf);
-    art_rig_fault(&rig, "{\"times\":1,\"action\":{\"delay_ms\":400}}");
+    art_rig_fault(&rig, "{\"times\":1,\"action\":{\"delay_ms\":1500}}");
     assert_int_equal(pthread_create(&asking.thread, NULL, ask, &asking), 0);
     wait_for_requests(1);
     write_token(old, art_rig_token(&rig, "reader"));
@@ -585,6 +587,24 @@ static void credential_of_replaced_settings_is_never_taken_up_again(void **state
     is(cg_art_head(client, "cargo-local", PATH, soon(), &item, &err), CG_OK, &err);
     is(deploy("crates/demo/demo-0.2.0.crate", BYTES, &err), CG_OK, &err); /* which the reader may not */
     free(old);
+}
+
+static void answer_that_took_longer_than_a_stall_may_is_an_answer(void **state)
+{
+    struct cg_conf_artifactory *conf = art_rig_conf(&rig, "main", "deployer");
+    struct cg_error err = {0};
+    struct art_kept kept;
+    struct cg_art_sink sink = art_kept_sink(&kept);
+
+    (void)state;
+    conf->answer_timeout = 20000;
+    conf->stall_timeout = 300;
+    cg_art_client_reconfigure(client, conf);
+    art_rig_put(&rig, "cargo-local/" PATH, BYTES);
+    art_rig_fault(&rig, "{\"action\":{\"delay_ms\":800}}");
+    is(cg_art_get(client, "cargo-local", PATH, &sink, &err), CG_OK, &err);
+    assert_int_equal(art_rig_asked(&rig, ""), 1);
+    art_kept_free(&kept);
 }
 
 static void *get(void *cls)
@@ -816,6 +836,7 @@ int main(void)
         TEST(refused_credential_is_not_tried_again_until_it_has_changed_f1),
         TEST(outcomes_of_replaced_settings_count_for_nothing),
         TEST(credential_of_replaced_settings_is_never_taken_up_again),
+        TEST(answer_that_took_longer_than_a_stall_may_is_an_answer),
         TEST(drain_ends_the_wait_for_a_first_byte_and_stop_all_else),
         TEST(metrics_count_requests_and_instances_that_are_up),
         TEST(connections_are_used_again),
