@@ -102,6 +102,14 @@ struct cg_storage_ops {
      * is all there is. */
     enum cg_err (*crate_send)(struct cg_storage *st, const char *name, const char *version, const char *cksum,
                               struct cg_crate_file *file_out, struct cg_error *err) CG_CHECK;
+    /* As crate_open, for whoever knows what the index line says (`cksum`, hex): from what is kept here, if it is,
+     * without another server being asked; what differs is UNAVAILABLE. NULL where crate_open is all there is, and asks
+     * nobody. */
+    enum cg_err (*crate_read)(struct cg_storage *st, const char *name, const char *version, const char *cksum,
+                              struct cg_crate_file *file_out, struct cg_error *err) CG_CHECK;
+    /* How large it is, in the same way. NULL where crate_each is as cheap. */
+    enum cg_err (*crate_size)(struct cg_storage *st, const char *name, const char *version, const char *cksum,
+                              uint64_t *size_out, struct cg_error *err) CG_CHECK;
     enum cg_err (*crate_remove)(struct cg_storage *st, const char *name, const char *version,
                                 struct cg_error *err) CG_CHECK;
     /* name NULL: every crate of the namespace. */

@@ -7,10 +7,12 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "crategate/clock.h"
 #include "crategated/wiring.h"
 #include "crategatectl/import.h"
 #include "registry/index_scan.h"
 
+#define SETTLE_MS 10000
 #define ANSWER_MAX (256u * 1024)
 #define HEAD_MAX 1024
 
@@ -67,12 +69,22 @@ enum cg_err cg_import_publisher_new(struct cg_ctl *ctl, const char *ns, struct c
     return rc;
 }
 
+/* Rows that take a crate which is not kept here: a daemon does not know of them, and this process ends. */
+static void settle_rows(struct cg_import_publisher *p)
+{
+    struct cg_error err = {0};
+
+    if (p->session.reg && cg_registry_settle(p->session.reg, p->ns, cg_clock_mono_ms() + SETTLE_MS, &err) != CG_OK)
+        cg_ctl_fail(&err, "rows of the database that wait for a crate until crategated is started again");
+}
+
 void cg_import_publisher_free(struct cg_import_publisher **publisher)
 {
     struct cg_import_publisher *p = *publisher;
 
     if (!p)
         return;
+    settle_rows(p);
     cg_audit_close(&p->audit);
     cg_policy_unref(&p->policy);
     cg_directory_free(&p->dir);

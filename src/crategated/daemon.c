@@ -291,7 +291,10 @@ static void stop_http(struct cg_daemon *d)
     struct cg_policy *policy = cg_gateway_policy(&d->gw);
 
     d->gw.draining = true;
+    cg_store_watch_stop(d->stores);
+    cg_wire_drain();
     cg_http1_drain(d->http1, cg_policy_conf(policy)->shutdown_timeout);
+    cg_wire_stop();
     cg_policy_unref(&policy);
     cg_http1_free(&d->http1);
 }

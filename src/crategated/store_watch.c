@@ -21,12 +21,16 @@
 /* Nobody asks twice for a look, so one that was asked for and came to nothing is made again, whatever the interval. */
 #define OWED_MS 30000
 
+#define SETTLE_MS 500 /* on one namespace's rows, before the next one has its turn */
+#define SETTLE_AGAIN_MS 10000
+
 /* When a namespace's next look is due. */
 struct turn {
     int64_t due_ms;      /* monotonic */
     int64_t interval_ms; /* as it was configured at the last turn */
     bool failed;         /* the last one: told when it begins and when it ends */
     bool owed;           /* it was asked for, and came to nothing */
+    int64_t settle_ms;   /* monotonic: no attempt before that to make rows fit */
 };
 
 struct instance {
@@ -154,6 +158,18 @@ static bool is_due(struct turn *turn, int64_t interval_ms)
     return (interval_ms > 0 || turn->owed) && now >= turn->due_ms;
 }
 
+/* A crate that cannot be had is not asked for every second. */
+static void settle(struct cg_registry *reg, const char *ns, struct turn *turn)
+{
+    int64_t now = cg_clock_mono_ms();
+    struct cg_error err = {0};
+
+    if (now < turn->settle_ms || cg_registry_settle(reg, ns, now + SETTLE_MS, &err) == CG_OK)
+        return;
+    cg_log_error(CG_LOG_DEBUG, "store", NULL, &err, "namespace=%s: rows of the database wait for a crate", ns);
+    turn->settle_ms = cg_clock_mono_ms() + SETTLE_AGAIN_MS;
+}
+
 static void tend(struct instance *instance, const struct cg_conf *conf, const char *ns, int64_t interval_ms)
 {
     struct cg_registry *reg = instance->watch->gw->registry;
@@ -164,6 +180,7 @@ static void tend(struct instance *instance, const struct cg_conf *conf, const ch
         return;
     if (cg_registry_sync_marks(reg, ns, NULL) != CG_OK)
         cg_log(CG_LOG_DEBUG, "store", NULL, "namespace=%s: yanks wait to be noted in its repository", ns);
+    settle(reg, ns, turn);
     if (!wanted && !due)
         return;
     look(instance, conf, ns, turn);
@@ -276,16 +293,21 @@ enum cg_err cg_store_watch_adapt(struct cg_store_watch *watch, struct cg_error *
     return rc;
 }
 
+void cg_store_watch_stop(struct cg_store_watch *watch)
+{
+    pthread_mutex_lock(&watch->lock);
+    watch->stopping = true;
+    pthread_cond_broadcast(&watch->cond);
+    pthread_mutex_unlock(&watch->lock);
+}
+
 void cg_store_watch_free(struct cg_store_watch **watch)
 {
     struct cg_store_watch *w = *watch;
 
     if (!w)
         return;
-    pthread_mutex_lock(&w->lock);
-    w->stopping = true;
-    pthread_cond_broadcast(&w->cond);
-    pthread_mutex_unlock(&w->lock);
+    cg_store_watch_stop(w);
     while (w->instances) {
         struct instance *gone = w->instances;
 

@@ -19,6 +19,8 @@ struct cg_store_watch;
 struct cg_store_watch *cg_store_watch_new(struct cg_gateway *gw);
 /* A thread for each instance of the configuration in force that has none yet. UNAVAILABLE. */
 enum cg_err cg_store_watch_adapt(struct cg_store_watch *watch, struct cg_error *err) CG_CHECK;
+/* From now on no look begins, and one that comes to nothing is not told of. Does not wait. */
+void cg_store_watch_stop(struct cg_store_watch *watch);
 /* Ends them; one that waits for its instance is waited for. */
 void cg_store_watch_free(struct cg_store_watch **watch);
 

@@ -51,6 +51,16 @@ void cg_wire_tick(void)
     cg_art_instances_tick();
 }
 
+void cg_wire_drain(void)
+{
+    cg_art_instances_drain();
+}
+
+void cg_wire_stop(void)
+{
+    cg_art_instances_stop();
+}
+
 void cg_wire_end(void)
 {
     cg_art_instances_free();

@@ -20,10 +20,13 @@ enum cg_err cg_wire_metadata(const struct cg_conf *conf, struct cg_metadata **md
 /* By the namespace's `storage`; state_dir/namespaces/NS has the index in any case. No network. */
 enum cg_err cg_wire_storage(const struct cg_conf *conf, const struct cg_conf_namespace *ns, struct cg_storage **st_out,
                             struct cg_error *err) CG_CHECK;
-/* Drivers share what is behind several storages, an instance of Artifactory with its cache: after a reload, once a second
- * (never blocks on another server), and when no storage is left. */
+/* Drivers share what is behind several storages, an instance of Artifactory with its cache: after a reload, once a
+ * second (never blocks on another server); at the end, before and after what is under way has had its time
+ * (art_storage.h); and when no storage is left. */
 void cg_wire_reconfigure(const struct cg_conf *conf);
 void cg_wire_tick(void);
+void cg_wire_drain(void);
+void cg_wire_stop(void);
 void cg_wire_end(void);
 /* Are there crates of a namespace of that name on disk, whoever's? True also when that cannot be found out. */
 bool cg_wire_has_crates(const struct cg_conf *conf, const char *ns);

@@ -181,10 +181,7 @@ void cg_admission_derive(struct cg_admission *a, const struct cg_package *packag
                                .published_by = published_by};
 
     cg_facts_read(package, size, &facts);
-    if (cg_derive_crate(&derive, &err) != CG_OK) {
-        cg_log_error(CG_LOG_WARN, "registry", NULL, &err, "namespace=%s crate=%s: the database's rows have to wait",
-                     a->ns->name, a->name);
-        cg_derive_doubt(a->ns, a->index_name);
-    }
+    if (cg_derive_crate(&derive, &err) != CG_OK)
+        cg_derive_later(a->ns, a->index_name, &err);
     cg_facts_free(&facts);
 }

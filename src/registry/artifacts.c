@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "registry/derive.h"
 
 /* The database's rows of the crate the walk is at, read when the first of its files is wanted. */
@@ -12,6 +13,8 @@ struct walking {
     struct cg_namespace *ns;
     struct cg_rows rows;
     bool have_rows;
+    bool one_crate;       /* the walk goes through one only */
+    struct cg_map *sizes; /* "NAME VERSION" -> uint64_t, of the store's listing; NULL until a row is missing */
     struct cg_error *err;
 };
 
@@ -23,30 +26,69 @@ static void from_line(const struct cg_index_entry *entry, struct cg_artifact *ou
     strcpy(out->cksum, entry->cksum);
 }
 
-struct sizing {
-    const char *version;
-    uint64_t size;
-};
+static char *file_key(const char *name, const char *version)
+{
+    return cg_asprintf("%s %s", name, version);
+}
 
 static enum cg_err take_size(void *cls, const char *name, const char *version, uint64_t size)
 {
-    struct sizing *sizing = cls;
+    struct cg_map *sizes = cls;
+    uint64_t *kept = cg_malloc(sizeof(*kept));
+    char *key = file_key(name, version);
 
-    (void)name;
-    if (strcmp(version, sizing->version) == 0)
-        sizing->size = size;
+    *kept = size;
+    cg_map_put(sizes, key, kept);
+    free(key);
     return CG_OK;
 }
 
-/* No row yet: a crash between line and row, until the maintenance thread has looked. */
+/* No row yet: a crash between line and row, until somebody has looked. One listing tells of a whole walk's files. */
+static enum cg_err size_in_walk(struct walking *w, struct cg_artifact *artifact)
+{
+    struct cg_storage *st = w->ns->st;
+    const uint64_t *size;
+    enum cg_err rc = CG_OK;
+    char *key;
+
+    if (!w->sizes) {
+        w->sizes = cg_map_new(free);
+        rc = st->ops->crate_each(st, w->one_crate ? artifact->name : NULL, take_size, w->sizes, w->err);
+    }
+    if (rc != CG_OK && rc != CG_ERR_ABSENT)
+        return rc;
+    key = file_key(artifact->name, artifact->version);
+    size = cg_map_get(w->sizes, key);
+    free(key);
+    artifact->size = size ? *size : 0;
+    return CG_OK;
+}
+
+/* The same for a single file. */
 static enum cg_err size_in_store(struct cg_namespace *ns, struct cg_artifact *artifact, struct cg_error *err)
 {
-    struct sizing sizing = {.version = artifact->version};
-    enum cg_err rc = ns->st->ops->crate_each(ns->st, artifact->name, take_size, &sizing, err);
+    struct walking w = {.ns = ns, .one_crate = true, .err = err};
+    uint64_t size = 0;
+    enum cg_err rc;
 
-    if (rc == CG_OK)
-        artifact->size = sizing.size;
-    return rc == CG_ERR_ABSENT ? CG_OK : rc;
+    if (ns->st->ops->crate_size) {
+        rc = ns->st->ops->crate_size(ns->st, artifact->name, artifact->version, artifact->cksum, &size, err);
+        artifact->size = size;
+        return rc == CG_ERR_ABSENT ? CG_OK : rc;
+    }
+    rc = size_in_walk(&w, artifact);
+    cg_map_free(&w.sizes);
+    return rc;
+}
+
+/* What the database knows of it. */
+static void take_row(const struct cg_row *row, struct cg_artifact *artifact)
+{
+    artifact->size = row->row.crate_size;
+    if (artifact->created == 0)
+        artifact->created = row->row.published_at;
+    cg_str_printable(row->row.published_by, strlen(row->row.published_by), artifact->publisher,
+                     sizeof(artifact->publisher));
 }
 
 static enum cg_err complete(struct cg_namespace *ns, const struct cg_rows *rows, struct cg_artifact *artifact,
@@ -56,11 +98,7 @@ static enum cg_err complete(struct cg_namespace *ns, const struct cg_rows *rows,
 
     if (!row)
         return size_in_store(ns, artifact, err);
-    artifact->size = row->row.crate_size;
-    if (artifact->created == 0)
-        artifact->created = row->row.published_at;
-    cg_str_printable(row->row.published_by, strlen(row->row.published_by), artifact->publisher,
-                     sizeof(artifact->publisher));
+    take_row(row, artifact);
     return CG_OK;
 }
 
@@ -92,6 +130,7 @@ enum cg_err cg_registry_artifact(struct cg_registry *reg, const char *ns, const 
 static enum cg_err visit_file(struct walking *w, const struct cg_index_entry *entry)
 {
     struct cg_artifact artifact;
+    const struct cg_row *row;
     enum cg_err rc = CG_OK;
 
     from_line(entry, &artifact);
@@ -101,8 +140,13 @@ static enum cg_err visit_file(struct walking *w, const struct cg_index_entry *en
         rc = cg_rows_read(w->ns->reg, w->ns->name, artifact.name, &w->rows, w->err);
         w->have_rows = rc == CG_OK;
     }
-    if (rc == CG_OK)
-        rc = complete(w->ns, &w->rows, &artifact, w->err);
+    if (rc != CG_OK)
+        return rc;
+    row = cg_rows_find(&w->rows, artifact.version);
+    if (row)
+        take_row(row, &artifact);
+    else
+        rc = size_in_walk(w, &artifact);
     return rc == CG_OK ? w->walk->visit(w->walk->cls, &artifact) : rc;
 }
 
@@ -140,12 +184,15 @@ static enum cg_err visit_all(struct walking *w)
 enum cg_err cg_registry_artifacts(struct cg_registry *reg, const char *ns, const char *index_name,
                                   const struct cg_artifact_walk *walk, struct cg_error *err)
 {
-    struct walking w = {.walk = walk, .err = err};
+    struct walking w = {.walk = walk, .one_crate = index_name != NULL, .err = err};
     enum cg_err rc = cg_namespace_get(reg, ns, &w.ns, err);
 
     if (rc != CG_OK)
         return rc;
-    return index_name ? visit_crate(&w, index_name) : visit_all(&w);
+    rc = index_name ? visit_crate(&w, index_name) : visit_all(&w);
+    if (w.sizes)
+        cg_map_free(&w.sizes);
+    return rc;
 }
 
 enum cg_err cg_registry_deployed(struct cg_registry *reg, struct cg_change *change, const struct cg_coordinates *as,

@@ -9,6 +9,7 @@
 #include "crategate/clock.h"
 #include "log/log.h"
 #include "registry/edges.h"
+#include "registry/quarantine.h"
 #include "registry/stored.h"
 
 static char *text_of(const char *text)
@@ -41,6 +42,14 @@ void cg_facts_free(struct cg_facts *facts)
     *facts = (struct cg_facts){0};
 }
 
+void cg_facts_list_free(struct cg_facts_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        cg_facts_free(&list->items[i]);
+    free(list->items);
+    *list = (struct cg_facts_list){0};
+}
+
 /* A derivation at work. */
 struct work {
     struct cg_derive *d;
@@ -61,46 +70,80 @@ static const struct cg_facts *known_facts(const struct cg_derive *d, const char 
     for (size_t i = 0; i < d->fact_count; i++)
         if (strcmp(d->facts[i].version, version) == 0)
             return &d->facts[i];
+    for (size_t i = 0; d->gather && i < d->gather->count; i++)
+        if (strcmp(d->gather->items[i].version, version) == 0)
+            return &d->gather->items[i];
     return NULL;
 }
 
+static enum cg_err open_archive(struct work *w, const struct cg_index_entry *entry, struct cg_stored *out,
+                                struct cg_error *why)
+{
+    struct cg_namespace *ns = w->d->ns;
+    enum cg_err rc = cg_quarantine_check(ns, entry, why);
+
+    if (rc != CG_OK) /* what is there is not what was published */
+        return CG_ERR_ABSENT;
+    return w->d->gather ? cg_stored_open_line(ns, entry, out, why) : cg_stored_open_here(ns, entry, out, why);
+}
+
 /* An archive that is missing or damaged is for `verify` to tell; its version still exists and gets what rows it can. */
-static enum cg_err load_facts(struct work *w, const char *version)
+static enum cg_err load_facts(struct work *w, const char *version, struct cg_facts *out)
 {
     struct cg_package package = {0};
+    struct cg_index_entry entry;
     struct cg_stored stored;
     struct cg_error why = {0};
     uint64_t size = 0;
-    enum cg_err rc = cg_stored_open(w->d->ns, w->digest.name, version, &stored, &why);
+    bool listed = cg_index_scan_find(w->d->text, w->d->len, version, &entry);
+    enum cg_err rc = listed ? open_archive(w, &entry, &stored, &why) : CG_ERR_ABSENT;
 
     if (rc == CG_OK) {
         size = stored.file.size;
         rc = cg_stored_package(&stored, NULL, NULL, &package, &why);
         cg_stored_close(&stored);
     }
-    if (rc == CG_ERR_UNAVAILABLE) {
+    if (rc == CG_ERR_UNAVAILABLE || rc == CG_ERR_AGAIN) {
         if (w->err)
             *w->err = why;
         return rc;
     }
-    cg_facts_free(&w->loaded);
-    cg_facts_read(&package, size, &w->loaded);
-    strcpy(w->loaded.version, version);
+    cg_facts_read(&package, size, out);
+    strcpy(out->version, version);
+    out->unread = rc != CG_OK;
     cg_package_free(&package);
     return CG_OK;
+}
+
+static const struct cg_facts *gathered(struct cg_facts_list *list, struct cg_facts facts)
+{
+    list->items = cg_reallocarray(list->items, list->count + 1, sizeof(*list->items));
+    list->items[list->count] = facts;
+    return &list->items[list->count++];
 }
 
 /* What the package of a version says; borrowed until the next call. */
 static enum cg_err find_facts(struct work *w, const char *version, const struct cg_facts **out)
 {
     const struct cg_facts *facts = known_facts(w->d, version);
+    struct cg_facts fresh = {0};
     enum cg_err rc = CG_OK;
 
-    if (!facts && strcmp(w->loaded.version, version) != 0)
-        rc = load_facts(w, version);
-    if (rc == CG_OK)
-        *out = facts ? facts : &w->loaded;
-    return rc;
+    if (!facts && strcmp(w->loaded.version, version) == 0)
+        facts = &w->loaded;
+    if (!facts)
+        rc = load_facts(w, version, &fresh);
+    if (rc != CG_OK)
+        return rc;
+    if (!facts && w->d->gather) {
+        facts = gathered(w->d->gather, fresh);
+    } else if (!facts) {
+        cg_facts_free(&w->loaded);
+        w->loaded = fresh;
+        facts = &w->loaded;
+    }
+    *out = facts;
+    return CG_OK;
 }
 
 static struct cg_dependency_row *dependency_rows(const struct cg_edges *edges)
@@ -186,10 +229,10 @@ static enum cg_err derive_missing(struct work *w, const struct cg_index_entry *e
     enum cg_err rc;
 
     w->d->missing++;
-    if (w->d->look_only)
+    if (w->d->look_only && !w->d->gather)
         return CG_OK;
     rc = find_facts(w, entry->version, &facts);
-    if (rc != CG_OK)
+    if (rc != CG_OK || w->d->look_only)
         return rc;
     row = row_from(w, entry, facts, NULL);
     return put_version(w, entry, &row);
@@ -204,7 +247,7 @@ static enum cg_err derive_version(struct work *w, const struct cg_index_entry *e
     if (!old)
         return derive_missing(w, entry);
     old->listed = true;
-    if (!facts) /* nobody doubts it enough to have opened the archive */
+    if (!facts || facts->unread) /* nobody doubts it enough to have opened the archive, or nothing was in it */
         return CG_OK;
     row = row_from(w, entry, facts, old);
     if (same_row(&row, &old->row))
@@ -263,7 +306,7 @@ static enum cg_err fill_texts(struct work *w, struct cg_crate_summary *s)
     const struct cg_facts *facts = known_facts(w->d, s->max_version);
     enum cg_err rc = CG_OK;
 
-    if (!facts && (w->d->look_only || strcmp(old->max_version, s->max_version) == 0)) {
+    if (!facts && ((w->d->look_only && !w->d->gather) || strcmp(old->max_version, s->max_version) == 0)) {
         s->description = old->description;
         s->keywords = old->keywords;
         s->categories = old->categories;
@@ -347,27 +390,55 @@ bool cg_derive_fits(const struct cg_derive *derive)
     return !derive->missing && !derive->different && !derive->stale && !derive->summary;
 }
 
-static enum cg_err derive_file(struct cg_namespace *ns, const char *index_name, bool look_only, bool *fits_out,
-                               struct cg_error *err)
+/* With the text of the index file as it is now. */
+static enum cg_err derive_file(struct cg_derive *derive, const char *index_name, struct cg_error *err)
 {
     struct cg_buf text;
-    enum cg_err rc = cg_namespace_read(ns, index_name, &text, err);
+    enum cg_err rc = cg_namespace_read(derive->ns, index_name, &text, err);
 
-    if (rc == CG_OK) {
-        struct cg_derive derive = {.ns = ns, .text = cg_buf_str(&text), .len = text.len, .look_only = look_only};
-
-        rc = cg_derive_crate(&derive, err);
-        *fits_out = cg_derive_fits(&derive);
-    }
+    derive->text = cg_buf_str(&text);
+    derive->len = text.len;
+    if (rc == CG_OK)
+        rc = cg_derive_crate(derive, err);
+    derive->text = NULL;
+    derive->len = 0;
     cg_buf_free(&text);
     return rc;
 }
 
 enum cg_err cg_derive_again(struct cg_namespace *ns, const char *index_name, struct cg_error *err)
 {
+    struct cg_derive derive = {.ns = ns};
+
+    return derive_file(&derive, index_name, err);
+}
+
+/* Most doubts are unfounded, so the lock is taken only for those that are not, and then all is read again. */
+static enum cg_err derive_now(struct cg_namespace *ns, const char *index_name, bool *fits_out, struct cg_error *err)
+{
+    struct cg_facts_list facts = {0};
+    struct cg_derive look = {.ns = ns, .look_only = true, .gather = &facts}, derive = {.ns = ns};
+    enum cg_err rc = derive_file(&look, index_name, err);
+
+    *fits_out = cg_derive_fits(&look);
+    if (rc == CG_OK && !*fits_out) {
+        derive.facts = facts.items;
+        derive.fact_count = facts.count;
+        rc = ns->st->ops->lock(ns->st, err);
+        if (rc == CG_OK) {
+            rc = derive_file(&derive, index_name, err);
+            ns->st->ops->unlock(ns->st);
+        }
+    }
+    cg_facts_list_free(&facts);
+    return rc == CG_ERR_ABSENT ? CG_OK : rc;
+}
+
+enum cg_err cg_derive_now(struct cg_namespace *ns, const char *index_name, struct cg_error *err)
+{
     bool fits;
 
-    return derive_file(ns, index_name, false, &fits, err);
+    return derive_now(ns, index_name, &fits, err);
 }
 
 /* At the far end: one that cannot be settled must not keep the others waiting. */
@@ -379,6 +450,14 @@ void cg_derive_doubt(struct cg_namespace *ns, const char *index_name)
     ns->doubts[0] = cg_strdup(index_name);
     ns->doubt_count++;
     pthread_mutex_unlock(&ns->doubts_lock);
+}
+
+void cg_derive_later(struct cg_namespace *ns, const char *index_name, const struct cg_error *why)
+{
+    /* That an archive has to be fetched first is nothing to be told of. */
+    cg_log_error(why->code == CG_ERR_AGAIN ? CG_LOG_DEBUG : CG_LOG_WARN, "registry", NULL, why,
+                 "namespace=%s crate=%s: the database's rows have to wait", ns->name, index_name);
+    cg_derive_doubt(ns, index_name);
 }
 
 void cg_derive_doubt_all(struct cg_namespace *ns)
@@ -426,23 +505,15 @@ static char *take_doubt(struct cg_namespace *ns)
     return name;
 }
 
-/* Most doubts are unfounded, so the lock is taken only for those that are not, and then all is read again. */
 static enum cg_err settle(struct cg_namespace *ns, const char *index_name, struct cg_error *err)
 {
     bool fits = true;
-    enum cg_err rc = derive_file(ns, index_name, true, &fits, err);
+    enum cg_err rc = derive_now(ns, index_name, &fits, err);
 
-    if (rc != CG_OK || fits)
-        return rc == CG_ERR_ABSENT ? CG_OK : rc;
-    rc = ns->st->ops->lock(ns->st, err);
-    if (rc != CG_OK)
-        return rc;
-    rc = cg_derive_again(ns, index_name, err);
-    ns->st->ops->unlock(ns->st);
-    if (rc == CG_OK)
+    if (rc == CG_OK && !fits)
         cg_log(CG_LOG_INFO, "registry", NULL, "namespace=%s crate=%s: the database's rows were made to fit the index",
                ns->name, index_name);
-    return rc == CG_ERR_ABSENT ? CG_OK : rc;
+    return rc;
 }
 
 enum cg_err cg_derive_settle(struct cg_namespace *ns, int64_t until_ms, struct cg_error *err)

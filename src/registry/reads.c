@@ -218,7 +218,7 @@ static enum cg_err copy_readme(const struct cg_found *found, struct cg_buf *cont
 {
     struct cg_package package = {0}, again = {0};
     struct cg_stored stored;
-    enum cg_err rc = cg_stored_open(found->ns, found->entry.name, found->entry.version, &stored, err);
+    enum cg_err rc = cg_stored_open_line(found->ns, &found->entry, &stored, err);
 
     if (rc != CG_OK)
         return rc;

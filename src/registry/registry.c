@@ -198,7 +198,7 @@ static bool tick_namespace(void *cls, const void *key, size_t len, void *value)
     rc = cg_counts_flush(ns, err);
     if (rc == CG_OK && (tick->generation != ns->generation || !cg_quarantine_current(ns, tick->quarantine)))
         rc = refresh_locked(ns, err);
-    if (rc == CG_OK)
+    if (rc == CG_OK && !ns->st->ops->crate_read) /* else somebody who may wait for another server does it */
         rc = cg_derive_settle(ns, tick->until_ms, err);
     if (tick->rc == CG_OK)
         tick->rc = rc;
@@ -221,6 +221,14 @@ void cg_registry_tick(struct cg_registry *reg)
     if (tick.rc == CG_OK && reg->tick_failed)
         cg_log(CG_LOG_INFO, "registry", NULL, "maintenance goes on");
     reg->tick_failed = tick.rc != CG_OK;
+}
+
+enum cg_err cg_registry_settle(struct cg_registry *reg, const char *ns, int64_t until_ms, struct cg_error *err)
+{
+    struct cg_namespace *n = NULL;
+    enum cg_err rc = cg_namespace_get(reg, ns, &n, err);
+
+    return rc == CG_OK && n->st->ops->crate_read ? cg_derive_settle(n, until_ms, err) : rc;
 }
 
 struct ping {

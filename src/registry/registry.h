@@ -45,6 +45,11 @@ enum cg_err cg_registry_reconfigure(struct cg_registry *reg, const struct cg_con
 void cg_registry_free(struct cg_registry **reg);
 /* Once a second, maintenance: writes download counts, notices other processes' changes (generation "index"). */
 void cg_registry_tick(struct cg_registry *reg);
+/* The rest of that for a namespace whose crates are on another server: makes rows of the database that may not fit the
+ * index fit it, which may take crates from there; until none is left or the time (monotonic ms) has come. OK at once
+ * for any other namespace. UNAVAILABLE, AGAIN: some have to wait. */
+enum cg_err cg_registry_settle(struct cg_registry *reg, const char *ns, int64_t until_ms,
+                               struct cg_error *err) CG_CHECK;
 /* Every namespace's storage can be used. The detail is for anybody; the log names the namespace. */
 enum cg_err cg_registry_ping(struct cg_registry *reg, struct cg_error *err) CG_CHECK;
 

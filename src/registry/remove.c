@@ -20,6 +20,7 @@ struct removal {
     struct cg_buf text;               /* the index file */
     bool indexed;                     /* is there one? */
     bool found;                       /* was there anything? */
+    bool later;                       /* rows wait for an archive that is not here */
     struct cg_error *err;
 };
 
@@ -119,29 +120,52 @@ static enum cg_err remove_rows(struct removal *r)
     struct cg_metadata *md = r->ns->reg->md;
     char folded[CG_CRATE_NAME_MAX + 1];
 
-    if (r->text.len)
-        return cg_derive_again(r->ns, r->index_name, r->err);
+    if (r->text.len) {
+        enum cg_err rc = cg_derive_again(r->ns, r->index_name, r->err);
+
+        r->later = rc == CG_ERR_AGAIN;
+        return r->later ? CG_OK : rc;
+    }
     cg_crate_name_fold(r->name, folded);
     return md->ops->crate_remove(md, r->ns->name, folded, r->err);
 }
 
-/* A store that others write to is looked through for what the index lacks: there the crate must be gone before its line,
- * or it would come back. It may also refuse, and then nothing has changed. */
+/* A store that others write to is looked through for what the index lacks: there the crate must be gone before its
+ * line, or it would come back. It may also refuse, and then nothing has changed. Another server is asked for it, so
+ * this is not under the lock. */
+static bool crates_first(const struct removal *r)
+{
+    return r->ns->st->ops->crate_scan != NULL;
+}
+
+/* So a version may have been published meanwhile that nobody meant. */
+static enum cg_err check_unchanged(struct removal *r, const struct cg_buf *before)
+{
+    if (r->version ||
+        (r->text.len == before->len && memcmp(cg_buf_str(&r->text), cg_buf_str(before), before->len) == 0))
+        return CG_OK;
+    return cg_error_set(r->err, CG_ERR_CONFLICT,
+                        "crate `%s` was changed while its files were being deleted; look at it, and do this again",
+                        r->name);
+}
+
 static enum cg_err remove_both(struct removal *r)
 {
-    bool crates_first = r->ns->st->ops->crate_scan != NULL;
-    enum cg_err rc = crates_first ? remove_crates(r) : remove_from_index(r);
+    enum cg_err rc = remove_from_index(r);
 
-    if (rc == CG_OK)
-        rc = crates_first ? remove_from_index(r) : remove_crates(r);
+    if (rc == CG_OK && !crates_first(r))
+        rc = remove_crates(r);
     return rc;
 }
 
-static enum cg_err remove_locked(struct removal *r)
+/* `before`: the index file as it was when the crates were removed; NULL where they still are. */
+static enum cg_err remove_locked(struct removal *r, const struct cg_buf *before)
 {
     struct cg_metadata *md = r->ns->reg->md;
     enum cg_err rc = read_index(r);
 
+    if (rc == CG_OK && before)
+        rc = check_unchanged(r, before);
     if (rc == CG_OK)
         rc = remove_both(r);
     if (rc == CG_OK && !r->found)
@@ -165,10 +189,35 @@ static enum cg_err check_version(const char *version, struct cg_error *err)
     return version ? cg_semver_parse(version, &semver, err) : CG_OK;
 }
 
+static enum cg_err remove_all(struct removal *r)
+{
+    struct cg_storage *st = r->ns->st;
+    struct cg_buf before;
+    enum cg_err rc = CG_OK;
+
+    cg_buf_init(&before, CG_INDEX_FILE_MAX);
+    if (crates_first(r)) {
+        rc = read_index(r);
+        if (rc == CG_OK)
+            rc = remove_crates(r);
+        before = r->text;
+        cg_buf_init(&r->text, CG_INDEX_FILE_MAX);
+    }
+    if (rc == CG_OK)
+        rc = st->ops->lock(st, r->err);
+    if (rc == CG_OK) {
+        rc = remove_locked(r, crates_first(r) ? &before : NULL);
+        st->ops->unlock(st);
+    }
+    cg_buf_free(&before);
+    return rc;
+}
+
 enum cg_err cg_registry_delete(struct cg_registry *reg, const char *ns, const char *name, const char *version,
                                struct cg_error *err)
 {
     struct removal r = {.version = version, .err = err};
+    struct cg_error why = {0};
     enum cg_err rc = cg_namespace_get(reg, ns, &r.ns, err);
 
     if (rc != CG_OK)
@@ -177,15 +226,14 @@ enum cg_err cg_registry_delete(struct cg_registry *reg, const char *ns, const ch
         return cg_absent_crate(err, ns, name);
     /* It becomes a part of a file's name even where the index does not know it. */
     rc = check_version(version, err);
-    if (rc == CG_OK)
-        rc = r.ns->st->ops->lock(r.ns->st, err);
     if (rc != CG_OK)
         return rc;
     strcpy(r.name, name);
     strcpy(r.exact, version ? version : "");
     cg_buf_init(&r.text, CG_INDEX_FILE_MAX);
-    rc = remove_locked(&r);
-    r.ns->st->ops->unlock(r.ns->st);
+    rc = remove_all(&r);
     cg_buf_free(&r.text);
+    if (rc == CG_OK && r.later && cg_derive_now(r.ns, r.index_name, &why) != CG_OK)
+        cg_derive_later(r.ns, r.index_name, &why);
     return rc;
 }

@@ -21,6 +21,40 @@ enum cg_err cg_stored_open(struct cg_namespace *ns, const char *name, const char
     return rc;
 }
 
+enum cg_err cg_stored_open_line(struct cg_namespace *ns, const struct cg_index_entry *entry, struct cg_stored *out,
+                                struct cg_error *err)
+{
+    struct cg_stored stored = {.name = entry->name, .version = entry->version};
+    struct cg_storage *st = ns->st;
+    enum cg_err rc;
+
+    if (!st->ops->crate_read)
+        return cg_stored_open(ns, entry->name, entry->version, out, err);
+    rc = st->ops->crate_read(st, entry->name, entry->version, entry->cksum, &stored.file, err);
+    if (rc == CG_OK)
+        *out = stored;
+    return rc;
+}
+
+enum cg_err cg_stored_open_here(struct cg_namespace *ns, const struct cg_index_entry *entry, struct cg_stored *out,
+                                struct cg_error *err)
+{
+    struct cg_stored stored = {.name = entry->name, .version = entry->version};
+    struct cg_storage *st = ns->st;
+    enum cg_err rc;
+
+    if (!st->ops->crate_read || !st->ops->crate_send)
+        return cg_stored_open(ns, entry->name, entry->version, out, err);
+    rc = st->ops->crate_send(st, entry->name, entry->version, entry->cksum, &stored.file, err);
+    if (rc == CG_OK && stored.file.feed) {
+        cg_crate_file_close(&stored.file);
+        rc = cg_error_set(err, CG_ERR_AGAIN, "crate `%s` %s is not here yet", entry->name, entry->version);
+    }
+    if (rc == CG_OK)
+        *out = stored;
+    return rc;
+}
+
 void cg_stored_close(struct cg_stored *stored)
 {
     close(stored->file.fd);

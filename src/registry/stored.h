@@ -13,9 +13,16 @@ struct cg_stored {
     const char *name, *version; /* borrowed */
 };
 
-/* ABSENT, UNAVAILABLE. */
+/* As the store has it now, whatever the index says. ABSENT, UNAVAILABLE. */
 enum cg_err cg_stored_open(struct cg_namespace *ns, const char *name, const char *version, struct cg_stored *out,
                            struct cg_error *err) CG_CHECK;
+/* The bytes that an index line names, which another server is not asked for when they are kept here. `out` borrows the
+ * entry's texts. Errors as above. */
+enum cg_err cg_stored_open_line(struct cg_namespace *ns, const struct cg_index_entry *entry, struct cg_stored *out,
+                                struct cg_error *err) CG_CHECK;
+/* The same, but never waits for another server: AGAIN when they are not here; they are asked for then. */
+enum cg_err cg_stored_open_here(struct cg_namespace *ns, const struct cg_index_entry *entry, struct cg_stored *out,
+                                struct cg_error *err) CG_CHECK;
 void cg_stored_close(struct cg_stored *stored);
 /* SHA-256 of its bytes, lower-case hex. */
 enum cg_err cg_stored_digest(const struct cg_stored *stored, char hex_out[CG_SHA256_HEX_SIZE],

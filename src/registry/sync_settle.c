@@ -184,11 +184,8 @@ static void derive(struct cg_syncing *s, const char *index_name)
 {
     struct cg_error err = {0};
 
-    if (cg_derive_again(s->ns, index_name, &err) == CG_OK)
-        return;
-    cg_log_error(CG_LOG_WARN, "registry", NULL, &err, "namespace=%s crate=%s: the database's rows have to wait",
-                 s->ns->name, index_name);
-    cg_derive_doubt(s->ns, index_name);
+    if (cg_derive_again(s->ns, index_name, &err) != CG_OK)
+        cg_derive_later(s->ns, index_name, &err);
 }
 
 static enum cg_err take_over_locked(struct cg_syncing *s, const struct cg_sync_line *line, bool yanked, bool *done_out)

@@ -232,22 +232,34 @@ static enum cg_err check_rows_locked(struct crate *c)
     d.text = cg_buf_str(&c->text);
     d.len = c->text.len;
     rc = cg_derive_crate(&d, v->err);
-    if (rc == CG_OK && !cg_derive_fits(&d))
-        report_rows(c, &d, v->verify->repair);
-    return rc;
+    if ((rc == CG_OK && !cg_derive_fits(&d)) || rc == CG_ERR_AGAIN) /* again: it was changed since the look before */
+        report_rows(c, &d, v->verify->repair && rc == CG_OK);
+    return rc == CG_ERR_AGAIN ? CG_OK : rc;
+}
+
+/* What was gathered of versions whose archives are not good: there is room for one of each line. */
+static void add_facts(struct crate *c, struct cg_facts_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        c->facts[c->fact_count++] = list->items[i];
+    free(list->items);
+    *list = (struct cg_facts_list){0};
 }
 
 static enum cg_err check_rows(struct crate *c)
 {
     struct cg_verifying *v = c->v;
+    struct cg_facts_list gathered = {0};
     struct cg_derive d = {.ns = v->ns,
                           .text = cg_buf_str(&c->text),
                           .len = c->text.len,
                           .facts = c->facts,
                           .fact_count = c->fact_count,
-                          .look_only = true};
+                          .look_only = true,
+                          .gather = v->verify->repair ? &gathered : NULL};
     enum cg_err rc = cg_derive_crate(&d, v->err);
 
+    add_facts(c, &gathered);
     if (rc != CG_OK || cg_derive_fits(&d))
         return rc;
     rc = v->ns->st->ops->lock(v->ns->st, v->err);

@@ -300,9 +300,9 @@ enum cg_err cg_registry_verify(struct cg_registry *reg, const char *ns, struct c
     verify->crates = verify->problems = verify->repaired = 0;
     if (rc != CG_OK)
         return rc;
-    if (v.ns->st->ops->crate_scan)
+    if (v.ns->st->ops->crate_scan) /* it lists the store, and counts */
         rc = cg_verify_store(&v);
-    if (rc == CG_OK)
+    else
         rc = v.ns->st->ops->crate_each(v.ns->st, NULL, count_file, &v.total, err);
     if (rc == CG_OK)
         rc = v.ns->st->ops->index_each(v.ns->st, collect_name, &names, err);

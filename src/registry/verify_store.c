@@ -63,5 +63,6 @@ enum cg_err cg_verify_store(struct cg_verifying *v)
     CG_ASSERT(v->verify->conf);
     v->told = cg_map_new(NULL);
     rc = cg_registry_sync(v->ns->reg, v->verify->conf, v->ns->name, &report, v->err);
+    v->total = report.versions;
     return rc == CG_ERR_UNAVAILABLE && cg_verify_stopped(v) ? CG_OK : rc;
 }

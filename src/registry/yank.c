@@ -37,11 +37,8 @@ static void derive(struct yank *y)
 {
     struct cg_error err = {0};
 
-    if (cg_derive_again(y->ns, y->index_name, &err) == CG_OK)
-        return;
-    cg_log_error(CG_LOG_WARN, "registry", NULL, &err, "namespace=%s crate=%s: the database's rows have to wait",
-                 y->ns->name, y->index_name);
-    cg_derive_doubt(y->ns, y->index_name);
+    if (cg_derive_again(y->ns, y->index_name, &err) != CG_OK)
+        cg_derive_later(y->ns, y->index_name, &err);
 }
 
 /* A store with other writers is told too, but nobody waits for that: the index is ours. */

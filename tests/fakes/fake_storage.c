@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/digest.h"
+#include "base/feed.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "crategate/clock.h"
@@ -24,6 +25,7 @@ struct file {
     int64_t mtime;
     char publisher[64];
     int yanked; /* as in storage.h */
+    bool here;  /* of a shared one: kept on this side */
 };
 
 struct cg_crate_upload {
@@ -45,6 +47,9 @@ struct fake {
     pthread_mutex_t lock; /* the one of storage.h */
     bool locked;
 };
+
+/* Whose lock this thread has. */
+static _Thread_local const struct cg_storage *held;
 
 static struct fake *fake(struct cg_storage *st)
 {
@@ -264,6 +269,8 @@ static enum cg_err crate_commit(struct cg_storage *st, struct cg_crate_upload **
         rc = cg_error_set(err, CG_ERR_CONFLICT, "%s is in the crate store already", name);
     else
         put_file(f->crates, name, version, cg_buf_str(&(*up)->bytes), (*up)->bytes.len);
+    if (rc == CG_OK)
+        get_crate(f, name, version)->here = true;
     free_upload(f, up);
     return leave(f, rc);
 }
@@ -285,11 +292,19 @@ static int file_descriptor(const struct file *file)
     return fd;
 }
 
+/* What a shared one asks the other side for must not be asked for under the lock (architecture.md). */
+static void ask_other_side(struct cg_storage *st)
+{
+    CG_ASSERT(!st->ops->crate_scan || held != st);
+}
+
 static enum cg_err crate_open(struct cg_storage *st, const char *name, const char *version,
                               struct cg_crate_file *file_out, struct cg_error *err)
 {
     struct fake *f = fake(st);
     struct file *file;
+
+    ask_other_side(st);
     enum cg_err rc = enter(f, "crate_open", err);
 
     if (rc != CG_OK)
@@ -297,6 +312,7 @@ static enum cg_err crate_open(struct cg_storage *st, const char *name, const cha
     file = get_crate(f, name, version);
     if (!file)
         return leave(f, absent(err, name));
+    file->here = true;
     *file_out = (struct cg_crate_file){.fd = file_descriptor(file), .size = file->len, .mtime = file->mtime};
     return leave(f, CG_OK);
 }
@@ -307,6 +323,7 @@ static enum cg_err crate_remove(struct cg_storage *st, const char *name, const c
     char key[600];
     enum cg_err rc = enter(f, "crate_remove", err);
 
+    ask_other_side(st);
     if (rc != CG_OK)
         return rc;
     snprintf(key, sizeof(key), "%s %s", name, version);
@@ -319,6 +336,7 @@ static enum cg_err crate_each(struct cg_storage *st, const char *name, cg_crate_
     struct walk w = {0};
     enum cg_err rc = copy_files(fake(st), fake(st)->crates, "crate_each", &w, err);
 
+    ask_other_side(st);
     for (size_t i = 0; rc == CG_OK && i < w.count; i++)
         if (!name || strcmp(w.files[i].name, name) == 0)
             rc = visit(cls, w.files[i].name, w.files[i].version, w.files[i].len);
@@ -336,6 +354,7 @@ static enum cg_err lock(struct cg_storage *st, struct cg_error *err)
     (void)leave(f, CG_OK);
     pthread_mutex_lock(&f->lock);
     f->locked = true;
+    held = st;
     return CG_OK;
 }
 
@@ -343,6 +362,7 @@ static void unlock(struct cg_storage *st)
 {
     CG_ASSERT(fake(st)->locked);
     fake(st)->locked = false;
+    held = NULL;
     pthread_mutex_unlock(&fake(st)->lock);
 }
 
@@ -391,6 +411,7 @@ static enum cg_err crate_scan(struct cg_storage *st, cg_seen_visit visit, void *
     struct walk w = {0};
     enum cg_err rc = copy_files(f, f->crates, "crate_scan", &w, err);
 
+    ask_other_side(st);
     for (size_t i = 0; rc == CG_OK && i < w.count; i++)
         rc = f->scan_ends_at && i + 1 == f->scan_ends_at ? unavailable(err, "crate_scan")
                                                          : show(f, &w.files[i], visit, cls);
@@ -405,6 +426,7 @@ static enum cg_err crate_mark(struct cg_storage *st, const char *name, const cha
     struct file *file;
     enum cg_err rc = enter(f, "crate_mark", err);
 
+    ask_other_side(st);
     if (rc != CG_OK)
         return rc;
     file = get_crate(f, name, version);
@@ -414,6 +436,88 @@ static enum cg_err crate_mark(struct cg_storage *st, const char *name, const cha
     return leave(f, CG_OK);
 }
 
+void cg_fake_storage_forget(struct cg_storage *st, const char *name, const char *version)
+{
+    struct fake *f = fake(st);
+
+    pthread_mutex_lock(&f->guard);
+    get_crate(f, name, version)->here = false;
+    pthread_mutex_unlock(&f->guard);
+}
+
+static bool is_here(struct cg_storage *st, const char *name, const char *version)
+{
+    struct fake *f = fake(st);
+    struct file *file;
+    bool here;
+
+    pthread_mutex_lock(&f->guard);
+    file = get_crate(f, name, version);
+    here = file && file->here;
+    pthread_mutex_unlock(&f->guard);
+    return here;
+}
+
+/* What is on the other side alone is asked for, and never comes while anybody looks. */
+static enum cg_err crate_send(struct cg_storage *st, const char *name, const char *version, const char *cksum,
+                              struct cg_crate_file *file_out, struct cg_error *err)
+{
+    struct fake *f = fake(st);
+    struct file *file;
+    enum cg_err rc = enter(f, "crate_send", err);
+
+    (void)cksum;
+    if (rc != CG_OK)
+        return rc;
+    file = get_crate(f, name, version);
+    if (!file)
+        return leave(f, absent(err, name));
+    *file_out = (struct cg_crate_file){.fd = -1, .size = file->len, .mtime = file->mtime};
+    if (file->here)
+        file_out->fd = file_descriptor(file);
+    else
+        file_out->feed = cg_feed_new(file_descriptor(file));
+    return leave(f, CG_OK);
+}
+
+static enum cg_err crate_read(struct cg_storage *st, const char *name, const char *version, const char *cksum,
+                              struct cg_crate_file *file_out, struct cg_error *err)
+{
+    struct fake *f = fake(st);
+    struct file *file;
+    enum cg_err rc;
+
+    (void)cksum;
+    if (!is_here(st, name, version))
+        ask_other_side(st);
+    rc = enter(f, "crate_read", err);
+    if (rc != CG_OK)
+        return rc;
+    file = get_crate(f, name, version);
+    if (!file)
+        return leave(f, absent(err, name));
+    file->here = true;
+    *file_out = (struct cg_crate_file){.fd = file_descriptor(file), .size = file->len, .mtime = file->mtime};
+    return leave(f, CG_OK);
+}
+
+static enum cg_err crate_size(struct cg_storage *st, const char *name, const char *version, const char *cksum,
+                              uint64_t *size_out, struct cg_error *err)
+{
+    struct fake *f = fake(st);
+    struct file *file;
+    enum cg_err rc = enter(f, "crate_size", err);
+
+    (void)cksum;
+    ask_other_side(st);
+    if (rc != CG_OK)
+        return rc;
+    file = get_crate(f, name, version);
+    if (file)
+        *size_out = file->len;
+    return leave(f, file ? CG_OK : absent(err, name));
+}
+
 #define OPS                                                                                                            \
     .name = "fake", .index_read = index_read, .index_write = index_write, .index_remove = index_remove,                \
     .index_each = index_each, .config_write = config_write, .crate_begin = crate_begin, .crate_write = crate_write,    \
@@ -421,7 +525,12 @@ static enum cg_err crate_mark(struct cg_storage *st, const char *name, const cha
     .crate_each = crate_each, .lock = lock, .unlock = unlock, .ping = ping, .free = fake_free
 
 static const struct cg_storage_ops fake_ops = {OPS};
-static const struct cg_storage_ops shared_ops = {OPS, .crate_scan = crate_scan, .crate_mark = crate_mark};
+static const struct cg_storage_ops shared_ops = {OPS,
+                                                 .crate_scan = crate_scan,
+                                                 .crate_mark = crate_mark,
+                                                 .crate_send = crate_send,
+                                                 .crate_read = crate_read,
+                                                 .crate_size = crate_size};
 
 struct cg_storage *cg_fake_storage_new(void)
 {

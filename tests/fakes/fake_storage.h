@@ -33,10 +33,14 @@ void cg_fake_storage_damage(struct cg_storage *st, const char *name, const char 
 /* The config.json last written, "" when none was; borrowed until the next. */
 const char *cg_fake_storage_config(struct cg_storage *st);
 
-/* From now on it has other writers (crate_scan, crate_mark), which are played by what follows. */
+/* From now on its crates are on another server, and it asserts that nobody waits for that under the storage lock; what
+ * was committed or read is kept on this side, too. There it has other writers (crate_scan, crate_mark), which are
+ * played by what follows. */
 void cg_fake_storage_share(struct cg_storage *st);
 /* Somebody puts a file there, in place of the one that may be there; cksum and size are not looked at. */
 void cg_fake_storage_put(struct cg_storage *st, const struct cg_crate_seen *seen, const void *bytes, size_t len);
+/* It is not kept on this side any more. */
+void cg_fake_storage_forget(struct cg_storage *st, const char *name, const char *version);
 /* Somebody removes one. */
 void cg_fake_storage_take(struct cg_storage *st, const char *name, const char *version);
 /* Somebody notes a yank; -1: takes the note away. */

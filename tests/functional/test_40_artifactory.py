@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import selectors
 import socket
 import threading
@@ -197,6 +198,64 @@ def test_an_outage_leaves_what_is_kept_and_publishes_wait(env):
     wait_until("the recovery", lambda: ready(env) == (200, "ok"), 40 * PATIENCE)
     cargo.publish(folder, "payments")
     assert download(env, token, "pay-there", "1.0.0").body == gone
+
+
+def test_readmes_of_what_is_kept_are_served_in_an_outage(env):
+    token = env.gw.token("alice")
+    crate = crate_bytes("pay-read", "1.0.0", {"README.md": "Read me"}, 'readme = "README.md"\n')
+    assert publish(env, token, "pay-read", "1.0.0", crate).status == 200
+    readme = "/api/cargo/payments/api/v1/crates/pay-read/1.0.0/readme"
+    env.artifactory.kill()
+    answer = env.gw.request("GET", readme, token=token)
+    assert answer.status == 200 and "Read me" in answer.text, (answer.status, answer.text)
+    env.artifactory.start()
+    empty_cache(env)
+    before = env.artifactory.counts()["total"]
+    for _ in range(3):
+        assert env.gw.request("GET", readme, token=token).status == 200
+    assert env.artifactory.counts()["total"] == before + 1
+    recover(env, token)
+
+
+def test_a_stop_waits_for_no_silent_artifactory(env):
+    token = env.gw.token("alice")
+    kept, lost = crate_bytes("pay-stop", "1.0.0"), crate_bytes("pay-stop", "2.0.0")
+    for version, crate in (("1.0.0", kept), ("2.0.0", lost)):
+        assert publish(env, token, "pay-stop", version, crate).status == 200
+    empty_cache(env)
+    env.artifactory.fault("F11", "never", match={"path": "*pay-stop*", "method": "GET"})
+    callers = [Caller(env.gw, download_path("pay-stop", version), token) for version in ("1.0.0", "2.0.0", "2.0.0")]
+    wait_until("the requests to get there", lambda: env.artifactory.counts()["in_flight"] == 2)
+    env.gw.stop()
+    answers_to_all(callers)
+    for caller in callers:
+        head, _, body = caller.answer.decode().partition("\r\n\r\n")
+        assert head.startswith("HTTP/1.1 503 ") and "retry-after:" in head.lower() and "stopped" in body, caller.answer
+    env.artifactory.clear_faults()
+    env.gw.start()
+    assert download(env, token, "pay-stop", "2.0.0").body == lost
+
+
+def test_a_stop_does_not_wait_for_a_crawling_download(env):
+    token = env.gw.token("alice")
+    assert publish(env, token, "pay-crawl", "1.0.0", crate_bytes("pay-crawl", "1.0.0")).status == 200
+    before = env.gw.top, env.gw.instance
+    env.gw.top += 'shutdown_timeout = "1s"\n'
+    env.gw.instance = re.sub('stall_timeout = ".*"', 'stall_timeout = "5m"', env.gw.instance)
+    env.gw.write_conf()
+    empty_cache(env)
+    env.artifactory.fault("F12", match={"path": "*pay-crawl*"})
+    caller = Caller(env.gw, download_path("pay-crawl", "1.0.0"), token)
+    caller.socket.setblocking(True)
+    while b"\r\n\r\n" not in caller.answer:
+        assert not caller.take(), caller.answer
+    assert caller.answer.startswith(b"HTTP/1.1 200 ")
+    env.gw.stop()  # which waits for less than the crate would take
+    caller.socket.close()
+    env.artifactory.clear_faults()
+    env.gw.top, env.gw.instance = before
+    env.gw.write_conf()
+    env.gw.start()
 
 
 def test_a_yank_during_an_outage_is_ours(env):

@@ -150,6 +150,7 @@ static const struct loss {
                      false},
     [CG_ART_OWN_FAULT] = {"the file to be sent could not be read from the gateway's own disk", CG_ART_UNSURE, false},
     [CG_ART_STOPPED] = {"the transfer was ended by the gateway", CG_ART_UNSURE, false},
+    [CG_ART_HALTED] = {"it had not answered when the registry was stopped", CG_ART_UNSURE, false},
     [CG_ART_FORBIDDEN] = {"a redirect leads to a private address of another host, where the gateway does not follow",
                           CG_ART_UNSURE, false},
 };

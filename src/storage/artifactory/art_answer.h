@@ -39,6 +39,7 @@ enum cg_art_lost {
     CG_ART_BUSY,          /* all our connections are in use */
     CG_ART_OWN_FAULT,     /* the file to be sent could not be read */
     CG_ART_STOPPED,       /* whoever takes the bytes wants no more */
+    CG_ART_HALTED,        /* the process ends */
     CG_ART_FORBIDDEN      /* it is at an address that is not to be connected to */
 };
 

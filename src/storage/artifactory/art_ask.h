@@ -17,7 +17,8 @@
 #define CG_ART_FRESH_MS 10000 /* for as long: another node may not have seen them yet (F29) */
 
 struct cg_art_client {
-    pthread_mutex_t lock; /* all of it */
+    atomic_int halt;      /* an enum cg_art_halt */
+    pthread_mutex_t lock; /* all below */
     struct cg_art_link *link;
     struct cg_art_breaker breaker;
     struct cg_error why; /* of what opened the breaker */
@@ -40,7 +41,8 @@ struct cg_art_call {
 struct cg_art_link *cg_art_client_link(struct cg_art_client *client);
 /* Until when an operation without a deadline of its own may take: one connect, two waits for an answer. */
 int64_t cg_art_client_budget(struct cg_art_client *client);
-/* Waits about ms (a quarter shorter or longer), but not beyond the deadline: false when there is no time for it. */
+/* Waits about ms (a quarter shorter or longer), but not beyond the deadline: false when there is no time for it, or the
+ * process ends. */
 bool cg_art_client_pause(struct cg_art_client *client, int64_t ms, int64_t deadline);
 
 /* May the attempt of that number (from 0), judged so, be followed by another? Then it has waited: as long as

@@ -112,6 +112,14 @@ void cg_art_breaker_leave(struct cg_art_breaker *breaker, bool probe, enum cg_ar
         open_it(breaker, health, wait_s, now);
 }
 
+void cg_art_breaker_abandon(struct cg_art_breaker *breaker, int64_t now)
+{
+    if (breaker->state != CG_ART_PROBING)
+        return;
+    breaker->state = CG_ART_OPEN;
+    breaker->until = now;
+}
+
 void cg_art_breaker_renewed(struct cg_art_breaker *breaker, int64_t now)
 {
     breaker->refusals = 0;

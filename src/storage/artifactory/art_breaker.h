@@ -46,6 +46,8 @@ bool cg_art_breaker_enter(struct cg_art_breaker *breaker, int64_t now, bool *pro
 /* `wait_s`: asked for by HOLD and LOCKED. */
 void cg_art_breaker_leave(struct cg_art_breaker *breaker, bool probe, enum cg_art_health health, unsigned wait_s,
                           int64_t now);
+/* Whoever is finding out finds out about something else: its settings are not in force any more. It does not leave. */
+void cg_art_breaker_abandon(struct cg_art_breaker *breaker, int64_t now);
 /* There is another credential: if the old one was refused, the new one may be tried at once. */
 void cg_art_breaker_renewed(struct cg_art_breaker *breaker, int64_t now);
 /* Whole seconds until the next probe may go out, at least 1 unless it is closed. */

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/digest.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -65,7 +64,18 @@ bool cg_art_check_late(const struct cg_art_check *check)
 
 char *cg_art_probe_path(const struct cg_art_check *check, const char *lead, const char *tail)
 {
-    return cg_asprintf("%s/%s/%s%s", lead, check->repo, check->probe, tail);
+    return cg_asprintf("%s/%s/%s%s", lead, check->repo, CG_ART_PROBE_PATH, tail);
+}
+
+void cg_art_try_wrong(struct cg_art_check *check, struct cg_art_answer *answer)
+{
+    static const char *const wrong[] = {
+        "Content-Type: text/plain",
+        "X-Checksum-Sha256: 0000000000000000000000000000000000000000000000000000000000000000", NULL};
+    char *path = cg_art_probe_path(check, "", ".wrong");
+
+    cg_art_try(check, &(struct cg_art_try){.method = "PUT", .path = path, .headers = wrong, .text = "x"}, answer);
+    free(path);
 }
 
 /* Each step: false when the ones behind it make no sense. */
@@ -210,6 +220,36 @@ static bool check_read(struct cg_art_check *check)
     return ok;
 }
 
+static bool is_there(struct cg_art_check *check)
+{
+    char *path = cg_art_probe_path(check, "", "");
+    struct cg_art_answer answer;
+    bool there;
+
+    cg_art_answer_init(&answer);
+    cg_art_try(check, &(struct cg_art_try){.method = "HEAD", .path = path}, &answer);
+    there = answer.status == 200;
+    cg_art_answer_free(&answer);
+    free(path);
+    return there;
+}
+
+/* Some take even the same bytes for an overwriting, which is not the right that is asked about. The right to deploy
+ * comes before the bytes: only who has it is told that their checksum is wrong. */
+static bool deployed_before(struct cg_art_check *check)
+{
+    struct cg_art_answer answer;
+    bool may;
+
+    if (!is_there(check))
+        return false;
+    cg_art_answer_init(&answer);
+    cg_art_try_wrong(check, &answer);
+    may = answer.status == 409;
+    cg_art_answer_free(&answer);
+    return may;
+}
+
 static bool check_deploy(struct cg_art_check *check)
 {
     static const char *const headers[] = {"Content-Type: text/plain", NULL};
@@ -222,9 +262,10 @@ static bool check_deploy(struct cg_art_check *check)
         cg_art_try_judged(
             check, CG_ART_OP_DEPLOY,
             &(struct cg_art_try){.method = "PUT", .path = path, .headers = headers, .text = CG_ART_PROBE_TEXT}, &answer,
-            &err) == CG_OK;
+            &err) == CG_OK ||
+        deployed_before(check);
     if (check->deployed)
-        cg_art_tell(check, CG_ART_GOOD, "deploy", "the account may deploy (%s)", check->probe);
+        cg_art_tell(check, CG_ART_GOOD, "deploy", "the account may deploy (%s)", CG_ART_PROBE_PATH);
     else
         cg_art_tell_error(check, CG_ART_BAD, "deploy", &err);
     cg_art_answer_free(&answer);
@@ -262,11 +303,14 @@ static void check_delete(struct cg_art_check *check)
         cg_art_tell(check, CG_ART_WARN, "delete",
                     "the account may delete and overwrite, which the gateway never needs: better take that right away");
     else if (answer.status == 403 || answer.status == 404)
-        cg_art_tell(check, CG_ART_GOOD, "delete", "the account may not delete or overwrite; %s stays there",
-                    check->probe);
+        cg_art_tell(check, CG_ART_GOOD, "delete",
+                    "the account may not delete or overwrite, as it should be; so the one small file that this check "
+                    "needs stays at %s/%s: it is no crate, and the next check uses it again",
+                    check->repo, CG_ART_PROBE_PATH);
     else
-        cg_art_tell(check, CG_ART_KNOW, "delete", "unclear (status %ld); %s may have stayed there", answer.status,
-                    check->probe);
+        cg_art_tell(check, CG_ART_KNOW, "delete",
+                    "unclear (status %ld); the file of this check may have stayed at %s/%s", answer.status, check->repo,
+                    CG_ART_PROBE_PATH);
     cg_art_answer_free(&answer);
     free(path);
 }
@@ -289,15 +333,10 @@ enum cg_err cg_art_check(struct cg_art_client *client, const char *repo, const s
                          struct cg_error *err)
 {
     struct cg_art_check check = {.repo = repo, .how = how, .until = cg_clock_mono_ms() + LONGEST_MS};
-    unsigned char random[8];
-    char name[2 * sizeof(random) + 1];
     enum cg_err rc = cg_art_place_ok(repo, "crates", err);
 
     if (rc != CG_OK)
         return rc;
-    cg_random(random, sizeof(random));
-    cg_hex(random, sizeof(random), name);
-    snprintf(check.probe, sizeof(check.probe), ".crategate-check/%s.txt", name);
     check.link = cg_art_client_link(client);
     run(&check);
     if (check.bad)

@@ -11,19 +11,19 @@
 
 #include "storage/artifactory/art_http.h"
 
-#define CG_ART_PROBE_SIZE 96
 #define CG_ART_DESCRIBED 400
+/* One place for all checks, so that they leave one file however many there are; neither below crates/ nor a .crate. */
+#define CG_ART_PROBE_PATH ".crategate-check/probe.txt"
 #define CG_ART_PROBE_TEXT "crategate check\n"
 
 struct cg_art_check {
     struct cg_art_link *link;
     const char *repo;
     const struct cg_art_checker *how;
-    int64_t until;                 /* monotonic ms: from then on no probe is begun */
-    bool bad;                      /* a step was */
-    bool cargo;                    /* package type; false also when it is not known */
-    bool deployed;                 /* the probe file is there */
-    char probe[CG_ART_PROBE_SIZE]; /* its path */
+    int64_t until; /* monotonic ms: from then on no probe is begun */
+    bool bad;      /* a step was */
+    bool cargo;    /* package type; false also when it is not known */
+    bool deployed; /* the probe file is there, by this check or an earlier one */
 };
 
 enum cg_art_mark { CG_ART_BAD = 0, CG_ART_GOOD = 1, CG_ART_KNOW = -1, CG_ART_WARN = -2 };
@@ -51,6 +51,8 @@ char *cg_art_probe_path(const struct cg_art_check *check, const char *lead, cons
 void cg_art_describe(const struct cg_art_answer *answer, char out[CG_ART_DESCRIBED]);
 /* Has it taken longer than an administrator waits? */
 bool cg_art_check_late(const struct cg_art_check *check);
+/* Sends bytes with a checksum that they do not have, beside the probe file: whoever may deploy is told so. */
+void cg_art_try_wrong(struct cg_art_check *check, struct cg_art_answer *answer);
 
 /* art_probes.c: P1 to P12. */
 void cg_art_probes(struct cg_art_check *check);

@@ -16,6 +16,9 @@
 
 #define ATTEMPTS 3
 #define FIRST_PAUSE_MS 150
+#define NAP_MS 50 /* how long the end of the process may go unnoticed */
+#define STOPPED_RETRY_S 5
+#define MOVED_RETRY_S 1
 #define LOOK_AGAIN_MS 1000 /* at token_file, while the credential is refused */
 
 struct cg_art_client *cg_art_client_new(const struct cg_conf_artifactory *conf)
@@ -24,6 +27,7 @@ struct cg_art_client *cg_art_client_new(const struct cg_conf_artifactory *conf)
     uint64_t seed = 0;
 
     cg_random(&seed, sizeof(seed));
+    atomic_init(&client->halt, CG_ART_GO_ON);
     pthread_mutex_init(&client->lock, NULL);
     client->link = cg_art_link_new(conf);
     cg_art_breaker_init(&client->breaker, seed);
@@ -44,9 +48,30 @@ void cg_art_client_free(struct cg_art_client **client)
     *client = NULL;
 }
 
-/* The lock is held. */
+void cg_art_client_drain(struct cg_art_client *client)
+{
+    int going_on = CG_ART_GO_ON;
+
+    (void)atomic_compare_exchange_strong(&client->halt, &going_on, CG_ART_HALT_WAITS);
+}
+
+void cg_art_client_stop(struct cg_art_client *client)
+{
+    atomic_store(&client->halt, CG_ART_HALT_ALL);
+}
+
+enum cg_err cg_art_stopped(struct cg_error *err)
+{
+    (void)cg_error_set(err, CG_ERR_UNAVAILABLE, "the registry is being stopped; try again");
+    if (err)
+        err->retry_after_s = STOPPED_RETRY_S;
+    return CG_ERR_UNAVAILABLE;
+}
+
+/* The lock is held. What is under way with another link than the one in use tells nothing from here on. */
 static void use_link(struct cg_art_client *client, struct cg_art_link *link)
 {
+    cg_art_breaker_abandon(&client->breaker, cg_clock_mono_ms());
     if (!cg_secret_equal(&client->link->token, &link->token))
         cg_art_breaker_renewed(&client->breaker, cg_clock_mono_ms());
     cg_art_link_unref(&client->link);
@@ -84,14 +109,18 @@ int64_t cg_art_client_budget(struct cg_art_client *client)
     return cg_clock_mono_ms() + ms;
 }
 
-static bool sleep_within(int64_t ms, int64_t deadline)
+static bool sleep_within(struct cg_art_client *client, int64_t ms, int64_t deadline)
 {
-    struct timespec wait = {.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000};
+    int64_t until = cg_clock_mono_ms() + ms, left;
 
-    if (cg_clock_mono_ms() + ms >= deadline)
+    if (until >= deadline)
         return false;
-    nanosleep(&wait, NULL);
-    return true;
+    while (atomic_load(&client->halt) == CG_ART_GO_ON && (left = until - cg_clock_mono_ms()) > 0) {
+        const struct timespec nap = {.tv_nsec = (long)(left < NAP_MS ? left : NAP_MS) * 1000000};
+
+        nanosleep(&nap, NULL);
+    }
+    return atomic_load(&client->halt) == CG_ART_GO_ON;
 }
 
 bool cg_art_client_pause(struct cg_art_client *client, int64_t ms, int64_t deadline)
@@ -99,7 +128,7 @@ bool cg_art_client_pause(struct cg_art_client *client, int64_t ms, int64_t deadl
     pthread_mutex_lock(&client->lock);
     ms = ms * 3 / 4 + (int64_t)cg_art_breaker_roll(&client->breaker, (uint64_t)ms / 2 + 1);
     pthread_mutex_unlock(&client->lock);
-    return sleep_within(ms, deadline);
+    return sleep_within(client, ms, deadline);
 }
 
 bool cg_art_client_again(struct cg_art_client *client, const struct cg_art_verdict *verdict, unsigned attempt,
@@ -117,7 +146,7 @@ bool cg_art_client_again(struct cg_art_client *client, const struct cg_art_verdi
     pthread_mutex_unlock(&client->lock);
     if (!open)
         return cg_art_client_pause(client, (int64_t)FIRST_PAUSE_MS << (2 * attempt), deadline);
-    return verdict->health == CG_ART_HOLD && sleep_within(ms > 0 ? ms : 1, deadline);
+    return verdict->health == CG_ART_HOLD && sleep_within(client, ms > 0 ? ms : 1, deadline);
 }
 
 static uint64_t place_key(const char *repo, const char *path)
@@ -149,20 +178,19 @@ bool cg_art_client_is_fresh(struct cg_art_client *client, const char *repo, cons
 
 /* The credential on disk */
 
-/* True when token_file holds another credential than `used`, which is in use from then on. */
+/* True when another link than `used` is in use by now: its token_file holds another credential, or somebody else has
+ * brought one meanwhile. Never takes the credential of one link for another. */
 static bool renew(struct cg_art_client *client, const struct cg_art_link *used)
 {
     struct cg_secret token = {0};
     struct cg_error err = {0};
-    bool other = false;
+    bool read = cg_secret_read_file(&token, used->token_file, &err) == CG_OK, other;
 
-    if (cg_secret_read_file(&token, used->token_file, &err) == CG_OK) {
-        pthread_mutex_lock(&client->lock);
-        if (!cg_secret_equal(&token, &client->link->token))
-            use_link(client, cg_art_link_renew(client->link, &token));
-        other = !cg_secret_equal(&used->token, &client->link->token);
-        pthread_mutex_unlock(&client->lock);
-    }
+    pthread_mutex_lock(&client->lock);
+    if (read && client->link == used && !cg_secret_equal(&token, &used->token))
+        use_link(client, cg_art_link_renew(used, &token));
+    other = client->link != used;
+    pthread_mutex_unlock(&client->lock);
     cg_secret_free(&token);
     return other;
 }
@@ -205,14 +233,47 @@ static void note_state(struct cg_art_client *client, const struct cg_error *why)
                      &client->why, "instance=%s state=down", client->link->name);
 }
 
-/* UNAVAILABLE while the breaker is open. */
-static enum cg_err enter(struct cg_art_client *client, bool *probe_out, struct cg_error *err)
+struct attempt {
+    struct cg_art_client *client;
+    struct cg_art_link *link; /* with which it was made; a reference */
+    const struct cg_art_call *call;
+    struct cg_art_answer *answer;
+    struct cg_art_verdict *verdict;
+    bool renewed; /* it was refused for a credential that is not in use any more, so that says nothing */
+};
+
+/* Its URL was made of settings that a reload has replaced. */
+static enum cg_err moved(const struct cg_art_link *link, struct cg_error *err)
 {
+    (void)cg_error_set(err, CG_ERR_UNAVAILABLE, "the settings of Artifactory \"%s\" have just been changed; try again",
+                       link->name);
+    if (err)
+        err->retry_after_s = MOVED_RETRY_S;
+    return CG_ERR_UNAVAILABLE;
+}
+
+static bool is_halted(const struct attempt *at)
+{
+    int halt = atomic_load(&at->client->halt);
+
+    return halt == CG_ART_HALT_ALL || (halt == CG_ART_HALT_WAITS && at->call->http.stream);
+}
+
+/* UNAVAILABLE while the breaker is open. */
+static enum cg_err enter(struct attempt *at, bool *probe_out, struct cg_error *err)
+{
+    struct cg_art_client *client = at->client;
     int64_t now = cg_clock_mono_ms();
     enum cg_err rc = CG_OK;
 
+    if (is_halted(at))
+        return cg_art_stopped(err);
     pthread_mutex_lock(&client->lock);
-    if (!cg_art_breaker_enter(&client->breaker, now, probe_out)) {
+    if (!cg_art_link_owns(client->link, at->call->http.url)) {
+        rc = moved(client->link, err);
+    } else if (cg_art_breaker_enter(&client->breaker, now, probe_out)) {
+        at->link = cg_art_link_ref(client->link);
+    } else {
         rc = CG_ERR_UNAVAILABLE;
         if (err) {
             *err = client->why;
@@ -224,12 +285,17 @@ static enum cg_err enter(struct cg_art_client *client, bool *probe_out, struct c
     return rc;
 }
 
-static void leave(struct cg_art_client *client, bool probe, const struct cg_art_verdict *verdict,
+/* What another instance or another credential has come to says nothing of the one in use. */
+static void leave(const struct attempt *at, bool probe, const struct cg_art_verdict *verdict,
                   const struct cg_error *why)
 {
+    struct cg_art_client *client = at->client;
+
     pthread_mutex_lock(&client->lock);
-    cg_art_breaker_leave(&client->breaker, probe, verdict->health, verdict->wait_s, cg_clock_mono_ms());
-    note_state(client, why);
+    if (client->link == at->link) {
+        cg_art_breaker_leave(&client->breaker, probe, verdict->health, verdict->wait_s, cg_clock_mono_ms());
+        note_state(client, why);
+    }
     pthread_mutex_unlock(&client->lock);
 }
 
@@ -260,7 +326,7 @@ static void count(enum cg_err rc)
 
 /* A stream's headers tell that the instance is well; the bytes may take long, and no probe is to last as long. */
 struct relay {
-    struct cg_art_client *client;
+    const struct attempt *at;
     const struct cg_art_stream *inner;
     bool *probe;
 };
@@ -272,7 +338,7 @@ static bool relay_wants(void *cls, const struct cg_art_answer *answer)
     bool wanted = relay->inner->wants(relay->inner->cls, answer);
 
     if (wanted) {
-        leave(relay->client, *relay->probe, &well, NULL);
+        leave(relay->at, *relay->probe, &well, NULL);
         *relay->probe = false;
     }
     return wanted;
@@ -285,28 +351,21 @@ static bool relay_bytes(void *cls, const void *bytes, size_t len)
     return relay->inner->bytes(relay->inner->cls, bytes, len);
 }
 
-struct attempt {
-    struct cg_art_client *client;
-    struct cg_art_link *link;
-    const struct cg_art_call *call;
-    struct cg_art_answer *answer;
-    struct cg_art_verdict *verdict;
-    bool renewed; /* it was refused for a credential that is not in use any more, so that says nothing */
-};
-
 static enum cg_err attempt(struct attempt *at, struct cg_error *err)
 {
-    struct cg_art_question question = {.instance = at->link->name, .repo = at->call->repo, .op = at->call->op};
+    struct cg_art_question question = {.repo = at->call->repo, .op = at->call->op};
     struct cg_art_request request = at->call->http;
     struct cg_error own = {0};
     bool probe = false;
-    struct relay relay = {.client = at->client, .inner = request.stream, .probe = &probe};
+    struct relay relay = {.at = at, .inner = request.stream, .probe = &probe};
     struct cg_art_stream stream = {.wants = relay_wants, .bytes = relay_bytes, .cls = &relay};
-    enum cg_err rc = enter(at->client, &probe, err);
+    enum cg_err rc = enter(at, &probe, err);
 
     at->renewed = false;
     if (rc != CG_OK)
         return rc;
+    question.instance = at->link->name;
+    request.halt = &at->client->halt;
     if (request.stream)
         request.stream = &stream;
     cg_art_http(at->link, &request, at->answer);
@@ -318,7 +377,8 @@ static enum cg_err attempt(struct attempt *at, struct cg_error *err)
     question.repo = NULL;
     rc = cg_art_answer_judge(&question, at->answer, at->verdict, &own);
     at->renewed = at->verdict->health == CG_ART_REFUSED && renew(at->client, at->link);
-    leave(at->client, probe, at->renewed ? &(struct cg_art_verdict){.health = CG_ART_UNSURE} : at->verdict, &own);
+    leave(at, probe, at->verdict, &own);
+    cg_art_link_unref(&at->link);
     return rc;
 }
 
@@ -330,16 +390,13 @@ enum cg_err cg_art_ask(struct cg_art_client *client, const struct cg_art_call *c
 
     *verdict_out = (struct cg_art_verdict){.health = CG_ART_UNSURE};
     look_for_another(client);
-    at.link = cg_art_client_link(client);
     rc = attempt(&at, err);
     if (at.renewed) {
-        cg_art_link_unref(&at.link);
-        at.link = cg_art_client_link(client);
+        *verdict_out = (struct cg_art_verdict){.health = CG_ART_UNSURE};
         cg_art_answer_free(answer);
         cg_art_answer_init(answer);
         rc = attempt(&at, err);
     }
-    cg_art_link_unref(&at.link);
     return rc;
 }
 

@@ -47,8 +47,18 @@ struct cg_art_client;
 /* Never fails; no network. Copies what it needs of the settings. */
 struct cg_art_client *cg_art_client_new(const struct cg_conf_artifactory *conf);
 void cg_art_client_free(struct cg_art_client **client);
-/* After a reload: new settings and credential for the same instance; requests under way end under the old ones. */
+/* After a reload: new settings and credential for the same instance. Requests under way end under the old ones, and
+ * what comes of them counts for nothing; what would ask again at an address that is not the instance's any more is
+ * UNAVAILABLE. */
 void cg_art_client_reconfigure(struct cg_art_client *client, const struct cg_conf_artifactory *conf);
+
+/* The process ends: from now on nothing waits for a download's first byte, is tried again or begun. What has begun goes
+ * on, changes too. */
+void cg_art_client_drain(struct cg_art_client *client);
+/* And now nothing goes on: all that is under way ends within a second or so, UNAVAILABLE. */
+void cg_art_client_stop(struct cg_art_client *client);
+/* The sentence of that, UNAVAILABLE with a retry_after_s: another process may soon be there. */
+enum cg_err cg_art_stopped(struct cg_error *err);
 
 /* What Artifactory says of a file. */
 struct cg_art_item {
@@ -116,6 +126,13 @@ bool cg_art_client_down(struct cg_art_client *client, struct cg_error *why);
 /* Asks it whether it is there (ping, version) and takes our credential. */
 enum cg_err cg_art_ping(struct cg_art_client *client, struct cg_error *err) CG_CHECK;
 
+/* The same of one crate alone, crates/NAME/; none is no error. */
+struct cg_art_crate {
+    const char *repo, *name;
+};
+enum cg_err cg_art_list_crate(struct cg_art_client *client, const struct cg_art_crate *crate, cg_art_visit visit,
+                              void *cls, struct cg_error *err) CG_CHECK;
+
 /* For crategatectl check: every step in plain words, `ok` 1 good, 0 bad, -1 only to be known, -2 a warning. */
 typedef void (*cg_art_report)(void *cls, int ok, const char *step, const char *text);
 struct cg_art_checker {
@@ -127,8 +144,9 @@ struct cg_art_checker {
 };
 /* Reachable, TLS, version, credential, repository there and of a fitting class and package type, may read, deploy,
  * annotate, may not delete, base URL; then the probes P1 to P12 of artifactory.md 6.5 as far as they can be made without
- * harm, saying what this instance does. Files that it puts lie below .crategate-check/ and stay where it may not delete.
- * After two minutes no further probe is begun. OK when no step was bad. */
+ * harm, saying what this instance does. The one file that it puts, .crategate-check/probe.txt, is the same each time, no
+ * crate to anybody, and stays where the account may not delete. After two minutes no further probe is begun. OK when no
+ * step was bad. */
 enum cg_err cg_art_check(struct cg_art_client *client, const char *repo, const struct cg_art_checker *how,
                          struct cg_error *err) CG_CHECK;
 

@@ -51,7 +51,7 @@ struct cg_art_fetcher {
     struct line queue, failed;
     size_t queued;
     unsigned max, busy, idle, started;
-    bool probe_wanted, probing;
+    bool probe_wanted, probing, draining;
     pthread_t threads[CG_ART_FETCH_MAX];
 };
 
@@ -214,6 +214,8 @@ static enum cg_err take_off(struct cg_art_fetcher *f, struct flight *flight, str
     enum cg_err rc;
     int fd = -1;
 
+    if (f->draining)
+        return cg_art_stopped(err);
     if (f->queued >= (size_t)f->max * QUEUE_PER_THREAD)
         return busy(err);
     rc = cg_art_cache_temp(f->cache, &fd, err);
@@ -394,7 +396,7 @@ void cg_art_fetcher_set_threads(struct cg_art_fetcher *fetcher, unsigned threads
 void cg_art_fetcher_probe(struct cg_art_fetcher *fetcher)
 {
     pthread_mutex_lock(&fetcher->lock);
-    if (!fetcher->probe_wanted) {
+    if (!fetcher->probe_wanted && !fetcher->draining) {
         fetcher->probe_wanted = true;
         wake_thread(fetcher);
     }
@@ -404,14 +406,32 @@ void cg_art_fetcher_probe(struct cg_art_fetcher *fetcher)
 static void free_line(struct line *line, bool fly)
 {
     struct cg_error err = {0};
+    enum cg_err rc = cg_art_stopped(&err);
     struct flight *flight;
 
-    (void)cg_error_set(&err, CG_ERR_UNAVAILABLE, "the registry is being stopped");
     while ((flight = line_take(line)) != NULL) {
         if (fly)
-            cg_feed_finish(flight->feed, CG_ERR_UNAVAILABLE, &err);
+            cg_feed_finish(flight->feed, rc, &err);
         flight_free(flight);
     }
+}
+
+void cg_art_fetcher_drain(struct cg_art_fetcher *fetcher)
+{
+    struct line grounded;
+    struct flight *flight;
+
+    line_init(&grounded);
+    pthread_mutex_lock(&fetcher->lock);
+    fetcher->draining = true;
+    fetcher->queued = 0;
+    while ((flight = line_take(&fetcher->queue)) != NULL) {
+        if (flight->shared)
+            cg_map_remove(fetcher->flights, flight->key);
+        line_add(&grounded, flight);
+    }
+    pthread_mutex_unlock(&fetcher->lock);
+    free_line(&grounded, true);
 }
 
 void cg_art_fetcher_free(struct cg_art_fetcher **fetcher)

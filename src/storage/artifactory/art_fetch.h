@@ -23,6 +23,9 @@ struct cg_art_fetcher;
 
 /* Both outlive it. `threads` is 1 to CG_ART_FETCH_MAX. */
 struct cg_art_fetcher *cg_art_fetcher_new(struct cg_art_client *client, struct cg_art_cache *cache, unsigned threads);
+/* The process ends: what waits for its turn fails at once, and nothing new is begun, but what is in the cache is given
+ * out. The client is drained before (cg_art_client_drain). */
+void cg_art_fetcher_drain(struct cg_art_fetcher *fetcher);
 /* What is under way ends with its next byte, or with the wait for its answer. */
 void cg_art_fetcher_free(struct cg_art_fetcher **fetcher);
 /* From now on as many at once. */

@@ -172,8 +172,12 @@ static enum cg_err hop(struct get *get, const char *url, struct cg_art_answer *a
     struct cg_art_link *link = cg_art_client_link(get->client);
     struct cg_art_question question = {.instance = link->name, .repo = get->repo, .op = CG_ART_OP_FILE};
     struct cg_art_stream stream = {.wants = wants, .bytes = bytes, .cls = get};
-    struct cg_art_request request = {
-        .method = "GET", .url = url, .anonymous = true, .deadline = get->deadline, .stream = &stream};
+    struct cg_art_request request = {.method = "GET",
+                                     .url = url,
+                                     .anonymous = true,
+                                     .deadline = get->deadline,
+                                     .stream = &stream,
+                                     .halt = &get->client->halt};
     struct lines lines;
     enum cg_err rc;
 

@@ -29,6 +29,7 @@ struct transfer {
     curl_off_t moved;      /* bytes up and down so far */
     int64_t window_at;     /* since when the rate is measured, */
     curl_off_t window;     /* from how many bytes on */
+    bool answers;          /* since then it is the answer's */
 };
 
 static bool give_up(struct transfer *t, enum cg_art_lost lost)
@@ -161,6 +162,23 @@ static bool stalls(struct transfer *t, int64_t now)
     return false;
 }
 
+/* The time until an answer begins has a limit of its own, and is not held against the bytes. */
+static void begin_window(struct transfer *t, int64_t now)
+{
+    if (t->answers || !t->answer->head_done)
+        return;
+    t->answers = true;
+    t->window_at = now;
+    t->window = t->moved;
+}
+
+static bool is_halted(const struct transfer *t)
+{
+    int halt = t->request->halt ? atomic_load(t->request->halt) : CG_ART_GO_ON;
+
+    return halt == CG_ART_HALT_ALL || (halt == CG_ART_HALT_WAITS && t->request->stream && !t->streams);
+}
+
 static int on_progress(void *cls, curl_off_t total, curl_off_t down, curl_off_t up_total, curl_off_t up)
 {
     struct transfer *t = cls;
@@ -171,6 +189,9 @@ static int on_progress(void *cls, curl_off_t total, curl_off_t down, curl_off_t 
         t->moved = down + up;
         t->moved_at = now;
     }
+    begin_window(t, now);
+    if (is_halted(t))
+        return !give_up(t, CG_ART_HALTED);
     if (!t->streams && now >= t->request->deadline)
         return !give_up(t, CG_ART_LATE);
     if (!t->connected_at)
@@ -184,13 +205,6 @@ static int on_progress(void *cls, curl_off_t total, curl_off_t down, curl_off_t 
 
 /* Setting up */
 
-static bool own_origin(const char *url, const char *base)
-{
-    size_t len = strlen(base);
-
-    return strncmp(url, base, len) == 0 && (url[len] == '/' || url[len] == '?' || !url[len]);
-}
-
 static void add_headers(struct transfer *t, CURL *curl)
 {
     const struct cg_art_request *request = t->request;
@@ -199,7 +213,7 @@ static void add_headers(struct transfer *t, CURL *curl)
         t->headers = curl_slist_append(t->headers, *line);
     if (request->from_fd)
         t->headers = curl_slist_append(t->headers, request->size > 0 ? "Expect: 100-continue" : "Expect:");
-    if (!request->anonymous && t->link->authorization.len > 0 && own_origin(request->url, t->link->url))
+    if (!request->anonymous && t->link->authorization.len > 0 && cg_art_link_owns(t->link, request->url))
         t->headers = curl_slist_append(t->headers, (const char *)t->link->authorization.bytes);
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, t->headers);
 }

@@ -25,6 +25,13 @@ struct cg_art_stream {
     void *cls;
 };
 
+/* What is to end, now that the process does. */
+enum cg_art_halt {
+    CG_ART_GO_ON,
+    CG_ART_HALT_WAITS, /* streams that wait for their first byte */
+    CG_ART_HALT_ALL
+};
+
 /* All borrowed. */
 struct cg_art_request {
     const char *method; /* "GET", "HEAD", "PUT", "POST", "DELETE" */
@@ -38,6 +45,7 @@ struct cg_art_request {
     size_t max_body;  /* of a 2xx that is kept; 0: CG_ART_JSON_MAX. Errors have a limit of their own. */
     int64_t deadline; /* monotonic ms; never 0 */
     const struct cg_art_stream *stream; /* may be NULL */
+    const atomic_int *halt;             /* an enum cg_art_halt, looked at all the while; may be NULL */
 };
 
 /* Fills an initialised answer. */

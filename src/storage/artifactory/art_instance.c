@@ -122,6 +122,24 @@ void cg_art_instances_tick(void)
     pthread_mutex_unlock(&instances_lock);
 }
 
+void cg_art_instances_drain(void)
+{
+    pthread_mutex_lock(&instances_lock);
+    for (struct cg_art_instance *instance = instances; instance; instance = instance->next) {
+        cg_art_client_drain(instance->client);
+        cg_art_fetcher_drain(instance->fetcher);
+    }
+    pthread_mutex_unlock(&instances_lock);
+}
+
+void cg_art_instances_stop(void)
+{
+    pthread_mutex_lock(&instances_lock);
+    for (struct cg_art_instance *instance = instances; instance; instance = instance->next)
+        cg_art_client_stop(instance->client);
+    pthread_mutex_unlock(&instances_lock);
+}
+
 void cg_art_instances_free(void)
 {
     pthread_mutex_lock(&instances_lock);

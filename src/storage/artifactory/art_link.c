@@ -118,6 +118,13 @@ struct cg_art_link *cg_art_link_renew(const struct cg_art_link *link, const stru
     return cg_art_link_new(&conf);
 }
 
+bool cg_art_link_owns(const struct cg_art_link *link, const char *url)
+{
+    size_t len = strlen(link->url);
+
+    return strncmp(url, link->url, len) == 0 && (url[len] == '/' || url[len] == '?' || !url[len]);
+}
+
 struct cg_art_link *cg_art_link_ref(struct cg_art_link *link)
 {
     atomic_fetch_add_explicit(&link->refs, 1, memory_order_relaxed);

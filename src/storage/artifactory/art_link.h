@@ -32,6 +32,8 @@ struct cg_art_link {
 struct cg_art_link *cg_art_link_new(const struct cg_conf_artifactory *conf);
 /* The same with another credential, and connections of its own. */
 struct cg_art_link *cg_art_link_renew(const struct cg_art_link *link, const struct cg_secret *token);
+/* Is it a URL of this instance, the one place that its credential goes to? */
+bool cg_art_link_owns(const struct cg_art_link *link, const char *url);
 struct cg_art_link *cg_art_link_ref(struct cg_art_link *link);
 void cg_art_link_unref(struct cg_art_link **link);
 

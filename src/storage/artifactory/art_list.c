@@ -36,12 +36,14 @@
 struct listing {
     struct cg_art_client *client;
     const char *repo;
+    const char *folder; /* of the one crate that is wanted, without a slash at its end; NULL: all */
     cg_art_visit visit;
     void *cls;
     struct cg_map *seen;   /* path -> the round in which it was seen last */
     char rounds[RESTARTS]; /* their addresses stand for the rounds */
     char *round;
     char *quoted_repo; /* as a JSON string */
+    char *wanted_path; /* what AQL compares the folders with, in JSON */
     bool last_full;    /* the page before had as many rows as were asked for */
     bool slipped;      /* files were deleted meanwhile: once more from the start */
 };
@@ -239,11 +241,10 @@ static enum cg_err take_page(struct listing *list, const json_t *rows, struct cg
 
 static enum cg_err page(struct listing *list, size_t number, bool *end_out, struct cg_error *err)
 {
-    char *query =
-        cg_asprintf("items.find({\"repo\":%s,\"path\":{\"$match\":\"crates*\"},\"name\":{\"$match\":\"*%s\"}})"
-                    ".include(\"repo\",\"path\",\"name\",\"sha256\",\"size\",\"modified\")"
-                    ".sort({\"$asc\":[\"path\",\"name\"]}).offset(%zu).limit(%d)",
-                    list->quoted_repo, SUFFIX, number * (PAGE - OVERLAP), PAGE);
+    char *query = cg_asprintf("items.find({\"repo\":%s,\"path\":%s,\"name\":{\"$match\":\"*%s\"}})"
+                              ".include(\"repo\",\"path\",\"name\",\"sha256\",\"size\",\"modified\")"
+                              ".sort({\"$asc\":[\"path\",\"name\"]}).offset(%zu).limit(%d)",
+                              list->quoted_repo, list->wanted_path, SUFFIX, number * (PAGE - OVERLAP), PAGE);
     const json_t *rows = NULL;
     json_t *answer = NULL;
     enum cg_err rc = ask_aql(list, query, &answer, err);
@@ -286,40 +287,48 @@ static enum cg_err tell_entry(struct listing *list, const json_t *entry, struct 
 {
     const char *uri = cg_json_str(entry, "uri");
     struct cg_art_listed file = {.publisher = "", .yanked = -1};
+    char *path;
+    enum cg_err rc;
 
     if (!uri || *uri != '/')
         return nonsense(list, err, "has entries without a name");
     if (json_is_true(json_object_get(entry, "folder")))
         return CG_OK;
-    file.path = uri + 1;
+    path = cg_asprintf("%s%s", list->folder ? list->folder : "", list->folder ? uri : uri + 1);
+    file.path = path;
     cg_art_sum(cg_json_str(entry, "sha2"), file.item.sha256);
     file.item.size = cg_art_size(json_object_get(entry, "size"));
     file.item.modified = cg_art_time(cg_json_str(entry, "lastModified"));
-    return tell(list, &file);
+    rc = tell(list, &file);
+    free(path);
+    return rc;
 }
 
 static enum cg_err by_list(struct listing *list, struct cg_error *err)
 {
-    struct cg_art_call call = {.op = CG_ART_OP_REPO, .repo = list->repo, .http = {.method = "GET"}};
+    struct cg_art_call call = {
+        .op = list->folder ? CG_ART_OP_FILE : CG_ART_OP_REPO, .repo = list->repo, .http = {.method = "GET"}};
     struct cg_art_link *link = cg_art_client_link(list->client);
     json_t *answer = NULL, *files;
     struct cg_buf url;
     enum cg_err rc;
 
     cg_buf_init(&url, URL_MAX);
-    cg_art_path_storage(&url, link->url, list->repo, "");
+    cg_art_path_storage(&url, link->url, list->repo, list->folder ? list->folder : "");
     cg_buf_addstr(&url, "?list&deep=1");
     cg_art_link_unref(&link);
     call.http.url = cg_buf_str(&url);
     call.http.deadline = cg_art_client_budget(list->client);
     rc = cg_art_ask_json(list->client, &call, &answer, err);
+    cg_buf_free(&url);
+    if (rc == CG_ERR_ABSENT) /* the folder is not; the repository is, as was asked before */
+        return CG_OK;
     files = json_object_get(answer, "files");
     if (rc == CG_OK && !json_is_array(files))
         rc = nonsense(list, err, "is none");
     for (size_t i = 0; rc == CG_OK && i < json_array_size(files); i++)
         rc = tell_entry(list, json_array_get(files, i), err);
     json_decref(answer);
-    cg_buf_free(&url);
     return rc;
 }
 
@@ -332,24 +341,44 @@ static char *quote(const char *text)
     return cg_buf_take(&out);
 }
 
-enum cg_err cg_art_list(struct cg_art_client *client, const char *repo, cg_art_visit visit, void *cls,
-                        struct cg_error *err)
+static enum cg_err list_all(struct listing *list, struct cg_error *err)
 {
-    struct listing list = {.client = client, .repo = repo, .visit = visit, .cls = cls};
-    struct cg_art_spot spot = {.client = client, .repo = repo, .deadline = cg_art_client_budget(client)};
-    enum cg_err rc = cg_art_place_ok(repo, "crates", err);
+    struct cg_art_spot spot = {
+        .client = list->client, .repo = list->repo, .deadline = cg_art_client_budget(list->client)};
+    enum cg_err rc = cg_art_place_ok(list->repo, list->folder ? list->folder : "crates", err);
 
     if (rc == CG_OK)
         rc = cg_art_repo_there(&spot, err);
     if (rc != CG_OK)
         return rc;
-    list.seen = cg_map_new(NULL);
-    list.round = list.rounds;
-    list.quoted_repo = quote(repo);
-    rc = by_aql(&list, err);
-    if (rc == CG_ERR_DENIED && cg_map_count(list.seen) == 0)
-        rc = by_list(&list, err);
-    cg_map_free(&list.seen);
-    free(list.quoted_repo);
+    list->seen = cg_map_new(NULL);
+    list->round = list->rounds;
+    list->quoted_repo = quote(list->repo);
+    list->wanted_path = list->folder ? quote(list->folder) : cg_strdup("{\"$match\":\"crates*\"}");
+    rc = by_aql(list, err);
+    if (rc == CG_ERR_DENIED && cg_map_count(list->seen) == 0)
+        rc = by_list(list, err);
+    cg_map_free(&list->seen);
+    free(list->quoted_repo);
+    free(list->wanted_path);
+    return rc;
+}
+
+enum cg_err cg_art_list(struct cg_art_client *client, const char *repo, cg_art_visit visit, void *cls,
+                        struct cg_error *err)
+{
+    struct listing list = {.client = client, .repo = repo, .visit = visit, .cls = cls};
+
+    return list_all(&list, err);
+}
+
+enum cg_err cg_art_list_crate(struct cg_art_client *client, const struct cg_art_crate *crate, cg_art_visit visit,
+                              void *cls, struct cg_error *err)
+{
+    char *folder = cg_asprintf(FOLDER "%s", crate->name);
+    struct listing list = {.client = client, .repo = crate->repo, .folder = folder, .visit = visit, .cls = cls};
+    enum cg_err rc = list_all(&list, err);
+
+    free(folder);
     return rc;
 }

@@ -285,10 +285,6 @@ static void p9(struct cg_art_check *check)
 
 static void p10(struct cg_art_check *check)
 {
-    static const char *const wrong[] = {
-        "Content-Type: text/plain",
-        "X-Checksum-Sha256: 0000000000000000000000000000000000000000000000000000000000000000", NULL};
-    char *path = cg_art_probe_path(check, "", ".wrong");
     struct cg_art_answer answer;
     char repo[CG_ART_DESCRIBED], sum[CG_ART_DESCRIBED];
 
@@ -298,17 +294,16 @@ static void p10(struct cg_art_check *check)
     cg_art_describe(&answer, repo);
     cg_art_answer_free(&answer);
     cg_art_answer_init(&answer);
-    cg_art_try(check, &(struct cg_art_try){.method = "PUT", .path = path, .headers = wrong, .text = "x"}, &answer);
+    cg_art_try_wrong(check, &answer);
     cg_art_describe(&answer, sum);
     if (answer.status >= 200 && answer.status < 300)
         cg_art_tell(check, CG_ART_BAD, "P10 wrong checksum",
-                    "it stored bytes that do not have the checksum that was sent with them (%s.wrong, to be removed): "
-                    "an administrator of Artifactory has to set the repository's checksum policy to reject them",
-                    check->probe);
+                    "it stored bytes that do not have the checksum that was sent with them (" CG_ART_PROBE_PATH
+                    ".wrong, to be removed): an administrator of Artifactory has to set the repository's checksum policy to "
+                    "reject them");
     cg_art_tell(check, CG_ART_KNOW, "P10 unknown repository and wrong checksum",
                 "unknown repository: %s; wrong checksum: %s", repo, sum);
     cg_art_answer_free(&answer);
-    free(path);
 }
 
 /* Where the account is not told the package type, a config.json tells that it is Cargo's. */

@@ -109,6 +109,17 @@ static enum cg_err open_whole(struct cg_art_storage *art, const char *path, stru
     return rc;
 }
 
+/* When it is the gateway's account that may not read, that says nothing of the crate, and nobody asked in their own
+ * name. */
+static enum cg_err not_ours(enum cg_err rc, struct cg_error *err)
+{
+    if (rc != CG_ERR_DENIED)
+        return rc;
+    if (err)
+        err->code = CG_ERR_UNAVAILABLE;
+    return CG_ERR_UNAVAILABLE;
+}
+
 static enum cg_err crate_open(struct cg_storage *st, const char *name, const char *version,
                               struct cg_crate_file *file_out, struct cg_error *err)
 {
@@ -122,12 +133,66 @@ static enum cg_err crate_open(struct cg_storage *st, const char *name, const cha
         return rc;
     rc = open_whole(art, path, file_out, err);
     cg_art_instance_leave(art->instance, NULL);
-    if (rc != CG_ERR_DENIED)
+    return not_ours(rc, err);
+}
+
+/* The sum that an index line has, in lower case. */
+static enum cg_err take_sum(const char *cksum, const char *name, const char *version, char sum[CG_SHA256_HEX_SIZE],
+                            struct cg_error *err)
+{
+    snprintf(sum, CG_SHA256_HEX_SIZE, "%.64s", cksum);
+    cg_str_lower(sum);
+    if (cg_art_is_sum(sum) && strlen(cksum) == strlen(sum))
+        return CG_OK;
+    return cg_error_set(err, CG_ERR_UNAVAILABLE,
+                        "the index has no checksum of %s %s; tell the registry's administrators", name, version);
+}
+
+static enum cg_err crate_read(struct cg_storage *st, const char *name, const char *version, const char *cksum,
+                              struct cg_crate_file *file_out, struct cg_error *err)
+{
+    struct cg_art_storage *art = cg_art(st);
+    char path[CG_ART_PATH_MAX], sum[CG_SHA256_HEX_SIZE];
+    enum cg_err rc = take_sum(cksum, name, version, sum, err);
+
+    if (rc != CG_OK || cg_art_cache_open(art->instance->cache, sum, file_out, NULL) == CG_OK)
         return rc;
-    /* It is the gateway's account that may not read. That says nothing of the crate, and nobody asked in their own name. */
-    if (err)
-        err->code = CG_ERR_UNAVAILABLE;
-    return CG_ERR_UNAVAILABLE;
+    cg_art_crate_path(name, version, path);
+    rc = cg_art_instance_enter(art->instance, NULL, 0, err);
+    if (rc != CG_OK)
+        return rc;
+    rc = cg_art_fetch(art->instance->fetcher, art->repo, path, sum, true, file_out, err);
+    cg_art_instance_leave(art->instance, NULL);
+    return not_ours(rc, err);
+}
+
+static enum cg_err crate_size(struct cg_storage *st, const char *name, const char *version, const char *cksum,
+                              uint64_t *size_out, struct cg_error *err)
+{
+    struct cg_art_storage *art = cg_art(st);
+    struct cg_crate_file kept = {.fd = -1};
+    struct cg_art_item item = {0};
+    char path[CG_ART_PATH_MAX], sum[CG_SHA256_HEX_SIZE];
+    enum cg_err rc = take_sum(cksum, name, version, sum, err);
+
+    if (rc != CG_OK)
+        return rc;
+    if (cg_art_cache_open(art->instance->cache, sum, &kept, NULL) == CG_OK) {
+        *size_out = kept.size;
+        cg_crate_file_close(&kept);
+        return CG_OK;
+    }
+    cg_art_crate_path(name, version, path);
+    rc = cg_art_instance_enter(art->instance, NULL, 0, err);
+    if (rc != CG_OK)
+        return rc;
+    rc = cg_art_head(art->instance->client, art->repo, path, cg_clock_mono_ms() + ASK_MS, &item, err);
+    cg_art_instance_leave(art->instance, NULL);
+    if (rc == CG_OK && item.size == UINT64_MAX)
+        rc = cg_error_set(err, CG_ERR_UNAVAILABLE, "Artifactory does not say how large %s is", path);
+    if (rc == CG_OK)
+        *size_out = item.size;
+    return not_ours(rc, err);
 }
 
 static enum cg_err crate_send(struct cg_storage *st, const char *name, const char *version, const char *cksum,
@@ -136,12 +201,11 @@ static enum cg_err crate_send(struct cg_storage *st, const char *name, const cha
     struct cg_art_storage *art = cg_art(st);
     char path[CG_ART_PATH_MAX], sum[CG_SHA256_HEX_SIZE];
 
+    enum cg_err rc = take_sum(cksum, name, version, sum, err);
+
+    if (rc != CG_OK)
+        return rc;
     cg_art_crate_path(name, version, path);
-    snprintf(sum, sizeof(sum), "%.64s", cksum);
-    cg_str_lower(sum);
-    if (!cg_art_is_sum(sum) || strlen(cksum) != strlen(sum))
-        return cg_error_set(err, CG_ERR_UNAVAILABLE,
-                            "the index has no checksum of %s %s; tell the registry's administrators", name, version);
     return cg_art_fetch_begin(art->instance->fetcher, art->repo, path, sum, file_out, err);
 }
 
@@ -176,7 +240,6 @@ struct walk {
     cg_crate_visit visit; /* one of the two */
     cg_seen_visit seen;
     void *cls;
-    const char *only; /* a name, or NULL */
 };
 
 /* crates/NAME/NAME-VERSION.crate, or false for any other place. */
@@ -211,29 +274,32 @@ static enum cg_err visit_listed(void *cls, const struct cg_art_listed *file)
                                  .publisher = file->publisher,
                                  .yanked = file->yanked};
 
-    if (!take_apart(file->path, name, version) || (walk->only && strcmp(walk->only, name) != 0))
+    if (!take_apart(file->path, name, version))
         return CG_OK;
     return walk->seen ? walk->seen(walk->cls, &seen) : walk->visit(walk->cls, name, version, file->item.size);
-}
-
-static enum cg_err list(struct cg_storage *st, struct walk *walk, struct cg_error *err)
-{
-    return cg_art_list(cg_art(st)->instance->client, cg_art(st)->repo, visit_listed, walk, err);
 }
 
 static enum cg_err crate_each(struct cg_storage *st, const char *name, cg_crate_visit visit, void *cls,
                               struct cg_error *err)
 {
-    struct walk walk = {.visit = visit, .cls = cls, .only = name};
+    struct cg_art_storage *art = cg_art(st);
+    struct cg_art_crate crate = {.repo = art->repo, .name = name};
+    struct walk walk = {.visit = visit, .cls = cls};
+    enum cg_err rc = cg_art_instance_enter(art->instance, NULL, 0, err);
 
-    return list(st, &walk, err);
+    if (rc != CG_OK)
+        return rc;
+    rc = name ? cg_art_list_crate(art->instance->client, &crate, visit_listed, &walk, err)
+              : cg_art_list(art->instance->client, art->repo, visit_listed, &walk, err);
+    cg_art_instance_leave(art->instance, NULL);
+    return rc;
 }
 
 static enum cg_err crate_scan(struct cg_storage *st, cg_seen_visit visit, void *cls, struct cg_error *err)
 {
     struct walk walk = {.seen = visit, .cls = cls};
 
-    return list(st, &walk, err);
+    return cg_art_list(cg_art(st)->instance->client, cg_art(st)->repo, visit_listed, &walk, err);
 }
 
 static enum cg_err crate_mark(struct cg_storage *st, const char *name, const char *version, bool yanked,
@@ -284,6 +350,8 @@ static const struct cg_storage_ops art_ops = {
     .crate_abort = cg_art_crate_abort,
     .crate_open = crate_open,
     .crate_send = crate_send,
+    .crate_read = crate_read,
+    .crate_size = crate_size,
     .crate_remove = crate_remove,
     .crate_each = crate_each,
     .crate_scan = crate_scan,

@@ -21,6 +21,10 @@ enum cg_err cg_art_storage_new(const struct cg_conf *conf, const struct cg_conf_
 void cg_art_instances_reconfigure(const struct cg_conf *conf);
 /* Once a second: has instances that are down asked whether they are back. Never blocks on one. */
 void cg_art_instances_tick(void);
+/* The process ends: first nothing waits any more for a crate that has not begun to come, then, when what was under way
+ * has had its time, nothing waits for an instance at all. Neither blocks. */
+void cg_art_instances_drain(void);
+void cg_art_instances_stop(void);
 /* At the very end, when no storage is left. */
 void cg_art_instances_free(void);
 /* The client of a storage of this driver, for crategatectl check; NULL for another driver's. */

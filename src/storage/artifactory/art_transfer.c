@@ -29,8 +29,7 @@ static enum cg_err too_large(const struct load *load, struct cg_error *err)
 
 static enum cg_err check_stopping(const struct load *load, struct cg_error *err)
 {
-    return atomic_load(load->t->stopping) ? cg_error_set(err, CG_ERR_UNAVAILABLE, "the registry is being stopped")
-                                          : CG_OK;
+    return atomic_load(load->t->stopping) ? cg_art_stopped(err) : CG_OK;
 }
 
 /* A feed begins with its size. Without one, nothing can be sent before the end. */

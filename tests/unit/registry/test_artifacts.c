@@ -10,6 +10,7 @@
 
 #include "base/digest.h"
 #include "fake_metadata.h"
+#include "fake_storage.h"
 #include "fixture.h"
 #include "log/metrics.h"
 #include "registry/artifacts.h"
@@ -215,6 +216,35 @@ static void without_a_row_the_store_tells_the_size(void **state)
     assert_string_equal(a.publisher, "");
 }
 
+static void count_call(void *cls)
+{
+    ++*(unsigned *)cls;
+}
+
+static void without_rows_a_walk_lists_the_store_once_and_one_file_not_at_all(void **state)
+{
+    struct fx *f = *state;
+    struct cg_artifact a;
+    unsigned listings = 0, questions = 0;
+
+    cg_fake_storage_share(f->st);
+    fx_ok(f, deploy(f, "pay-core", "1.0.0", NULL));
+    fx_ok(f, deploy(f, "pay-core", "2.0.0", NULL));
+    fx_ok(f, deploy(f, "pay-more", "1.0.0", NULL));
+    fx_ok(f, f->md->ops->derived_clear(f->md, "payments", &f->err));
+    cg_fake_storage_set_hook(f->st, "crate_each", count_call, &listings);
+    sees(f, (struct seen){0}, NULL, "pay-core 1.0.0;pay-core 2.0.0;pay-more 1.0.0;");
+    assert_int_equal(listings, 1);
+    sees(f, (struct seen){0}, "pay-core", "pay-core 1.0.0;pay-core 2.0.0;");
+    assert_int_equal(listings, 2);
+    cg_fake_storage_set_hook(f->st, "crate_size", count_call, &questions);
+    fx_ok(f, artifact(f, "pay-more", "1.0.0", &a));
+    assert_int_equal(a.size, f->crate.len);
+    assert_int_equal(questions, 1);
+    assert_int_equal(listings, 2);
+    cg_fake_storage_set_hook(f->st, NULL, NULL, NULL);
+}
+
 static void a_recheck_makes_rows_that_are_missing(void **state)
 {
     struct fx *f = *state;
@@ -249,6 +279,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_file_is_found_by_its_exact_name_only, fx_setup, fx_teardown),
         cmocka_unit_test_setup_teardown(a_walk_sees_all_that_is_wanted_in_order, fx_setup_real, fx_teardown),
         cmocka_unit_test_setup_teardown(without_a_row_the_store_tells_the_size, fx_setup_real, fx_teardown),
+        cmocka_unit_test_setup_teardown(without_rows_a_walk_lists_the_store_once_and_one_file_not_at_all, fx_setup,
+                                        fx_teardown),
         cmocka_unit_test_setup_teardown(a_recheck_makes_rows_that_are_missing, fx_setup_real, fx_teardown),
     };
 

@@ -120,8 +120,7 @@ static enum cg_err download(struct fx *f, const char *name, const char *version)
 
     f->err = (struct cg_error){0};
     rc = cg_registry_download(f->reg, "payments", name, version, true, &file, etag, &f->err);
-    if (rc == CG_OK)
-        close(file.fd);
+    cg_crate_file_close(&file);
     return rc;
 }
 

@@ -175,6 +175,64 @@ static void a_search_row_that_could_not_be_changed_comes_with_a_tick(void **stat
     assert_string_equal(shown_version(f), "1.0.0");
 }
 
+/* The fake asserts that nobody asks the other side under the lock. */
+static void a_search_row_that_takes_a_crate_from_another_server_waits_for_it(void **state)
+{
+    struct fx *f = *state;
+
+    cg_fake_storage_share(f->st);
+    publish_three(f);
+    fx_ok(f, fx_yank(f, "pay-core", "1.1.0", true));
+    assert_string_equal(shown_version(f), "1.0.0"); /* it is kept here */
+    fx_ok(f, fx_yank(f, "pay-core", "1.1.0", false));
+    cg_fake_storage_forget(f->st, "pay-core", "1.0.0");
+    fx_ok(f, fx_yank(f, "pay-core", "1.1.0", true));
+    cg_registry_tick(f->reg); /* maintenance does not wait for other servers */
+    assert_string_equal(shown_version(f), "1.1.0+build.7");
+    cg_fake_storage_set_broken(f->st, "crate_read");
+    fx_refused(f, cg_registry_settle(f->reg, "payments", INT64_MAX, &f->err), CG_ERR_UNAVAILABLE, "");
+    cg_fake_storage_set_broken(f->st, NULL);
+    fx_ok(f, cg_registry_settle(f->reg, "payments", INT64_MAX, &f->err));
+    assert_string_equal(shown_version(f), "1.0.0");
+    fx_refused(f, cg_registry_settle(f->reg, "nowhere", INT64_MAX, &f->err), CG_ERR_ABSENT, "");
+}
+
+static void a_delete_asks_another_server_before_it_takes_the_lock(void **state)
+{
+    struct fx *f = *state;
+
+    cg_fake_storage_share(f->st);
+    publish_three(f);
+    cg_fake_storage_forget(f->st, "pay-core", "1.0.0");
+    fx_ok(f, cg_registry_delete(f->reg, "payments", "pay-core", "1.1.0", &f->err));
+    assert_string_equal(shown_version(f), "1.0.0"); /* from a crate that was not here */
+    fx_ok(f, cg_registry_delete(f->reg, "payments", "pay-core", NULL, &f->err));
+    assert_null(fx_stored_index(f, "pay-core"));
+}
+
+static void publish_one_more(void *cls)
+{
+    struct fx *f = cls;
+
+    cg_fake_storage_set_hook(f->st, NULL, NULL, NULL);
+    fx_ok(f, fx_publish(f, "pay-core", "3.0.0", NULL, NULL));
+}
+
+static void a_version_published_while_its_crate_is_deleted_is_not_lost(void **state)
+{
+    struct fx *f = *state;
+    char *text;
+
+    cg_fake_storage_share(f->st);
+    publish_three(f);
+    cg_fake_storage_set_hook(f->st, "lock", publish_one_more, f);
+    fx_refused(f, cg_registry_delete(f->reg, "payments", "pay-core", NULL, &f->err), CG_ERR_CONFLICT, "changed while");
+    text = fx_stored_index(f, "pay-core");
+    assert_non_null(strstr(text, "3.0.0"));
+    free(text);
+    fx_ok(f, cg_registry_delete(f->reg, "payments", "pay-core", NULL, &f->err));
+}
+
 static void an_answer_needs_its_room(void **state)
 {
     struct fx *f = *state;
@@ -204,6 +262,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(faults_are_503_and_change_nothing, fx_setup, fx_teardown),
         cmocka_unit_test_setup_teardown(search_shows_a_version_that_is_not_yanked, fx_setup_real, fx_teardown),
         cmocka_unit_test_setup_teardown(a_search_row_that_could_not_be_changed_comes_with_a_tick, fx_setup,
+                                        fx_teardown),
+        cmocka_unit_test_setup_teardown(a_search_row_that_takes_a_crate_from_another_server_waits_for_it, fx_setup,
+                                        fx_teardown),
+        cmocka_unit_test_setup_teardown(a_delete_asks_another_server_before_it_takes_the_lock, fx_setup, fx_teardown),
+        cmocka_unit_test_setup_teardown(a_version_published_while_its_crate_is_deleted_is_not_lost, fx_setup,
                                         fx_teardown),
         cmocka_unit_test_setup_teardown(an_answer_needs_its_room, fx_setup, fx_teardown),
         cmocka_unit_test_setup_teardown(an_unknown_namespace_is_refused_by_the_policy, fx_setup, fx_teardown),

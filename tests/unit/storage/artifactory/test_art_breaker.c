@@ -186,6 +186,24 @@ static void late_answers_from_before_change_nothing(void **state)
     assert_false(may(&b, NOW + 500));
 }
 
+static void probe_of_settings_that_were_replaced_leaves_the_next_one_free(void **state)
+{
+    struct cg_art_breaker b;
+    bool probe = false;
+
+    (void)state;
+    cg_art_breaker_init(&b, 7);
+    cg_art_breaker_abandon(&b, NOW); /* there is none */
+    assert_true(may(&b, NOW));
+    trip(&b, NOW);
+    assert_true(cg_art_breaker_enter(&b, b.until, &probe));
+    cg_art_breaker_abandon(&b, NOW + 1);
+    assert_true(cg_art_breaker_enter(&b, NOW + 1, &probe));
+    assert_true(probe);
+    cg_art_breaker_leave(&b, true, CG_ART_WELL, 0, NOW + 2);
+    assert_true(may(&b, NOW + 2));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -199,6 +217,7 @@ int main(void)
         cmocka_unit_test(refused_credential_is_tried_few_times_or_when_it_has_changed),
         cmocka_unit_test(new_credential_ends_no_other_wait),
         cmocka_unit_test(late_answers_from_before_change_nothing),
+        cmocka_unit_test(probe_of_settings_that_were_replaced_leaves_the_next_one_free),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

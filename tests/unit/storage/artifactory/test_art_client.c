@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@
 #include "base/str.h"
 #include "crategate/clock.h"
 #include "log/metrics.h"
+#include "storage/artifactory/art_breaker.h"
 
 #define PATH "crates/demo/demo-0.1.0.crate"
 #define BYTES "these are the bytes of a crate, more or less"
@@ -403,6 +405,28 @@ static void list_goes_without_aql_where_that_is_refused(void **state)
     assert_int_equal(strlen(seen.sha256), 64);
 }
 
+static void list_of_one_crate_brings_nothing_else(void **state)
+{
+    static const struct cg_art_crate demo = {"cargo-local", "demo"}, none = {"cargo-local", "none"},
+                                     gone = {"gone-local", "demo"};
+    struct cg_error err = {0};
+    struct seen seen = {0};
+
+    (void)state;
+    is(deploy(PATH, BYTES, &err), CG_OK, &err);
+    art_rig_put(&rig, "cargo-local/crates/demo-two/demo-two-1.0.0.crate", "x");
+    for (int i = 0; i < 2; i++) {
+        seen.count = 0;
+        is(cg_art_list_crate(client, &demo, see, &seen, &err), CG_OK, &err);
+        assert_int_equal(seen.count, 1);
+        assert_string_equal(seen.last, PATH);
+        is(cg_art_list_crate(client, &none, see, &seen, &err), CG_OK, &err);
+        assert_int_equal(seen.count, 1);
+        is(cg_art_list_crate(client, &gone, see, &seen, &err), CG_ERR_UNAVAILABLE, &err);
+        art_rig_fault(&rig, "{\"match\":{\"row\":\"24\"},\"action\":{\"status\":403,\"message\":\"no\"}}");
+    }
+}
+
 static void repository_that_is_gone_or_closed_is_never_listed_as_empty(void **state)
 {
     struct cg_error err = {0};
@@ -479,6 +503,149 @@ static void refused_credential_is_not_tried_again_until_it_has_changed_f1(void *
         usleep(50000);
     }
     assert_false(cg_art_client_down(client, NULL));
+}
+
+struct asking {
+    pthread_t thread;
+    enum cg_err rc;
+    struct cg_error err;
+};
+
+static void *ask(void *cls)
+{
+    struct asking *asking = cls;
+    struct cg_art_item item;
+
+    asking->rc = cg_art_head(client, "cargo-local", PATH, cg_clock_mono_ms() + 20000, &item, &asking->err);
+    return NULL;
+}
+
+static void wait_for_requests(size_t count)
+{
+    int64_t until = cg_clock_mono_ms() + 20000;
+    size_t in_flight = 0;
+
+    while (in_flight < count && cg_clock_mono_ms() < until) {
+        json_t *counts = art_rig_control(&rig, "GET", "/counts", NULL);
+
+        in_flight = (size_t)json_integer_value(json_object_get(counts, "in_flight"));
+        json_decref(counts);
+        usleep(10000);
+    }
+    assert_true(in_flight >= count);
+}
+
+/* As many as open the breaker, and then the settings are others. */
+static void outcomes_of_replaced_settings_count_for_nothing(void **state)
+{
+    struct cg_conf_artifactory *conf = art_rig_conf(&rig, "main", "deployer");
+    struct asking asking[CG_ART_BREAKER_FAILURES];
+    struct cg_error err = {0};
+    struct cg_art_item item;
+
+    (void)state;
+    conf->max_connections = CG_ART_BREAKER_FAILURES;
+    conf->answer_timeout = 20000;
+    cg_art_client_reconfigure(client, conf);
+    art_rig_put(&rig, "cargo-local/" PATH, BYTES);
+    art_rig_fault(&rig, "{\"match\":{\"port\":\"main\"},\"action\":{\"delay_ms\":2500,\"status\":500}}");
+    for (size_t i = 0; i < CG_ART_BREAKER_FAILURES; i++)
+        assert_int_equal(pthread_create(&asking[i].thread, NULL, ask, &asking[i]), 0);
+    wait_for_requests(CG_ART_BREAKER_FAILURES);
+    cg_art_client_reconfigure(client, art_rig_conf(&rig, "node_b", "deployer"));
+    for (size_t i = 0; i < CG_ART_BREAKER_FAILURES; i++) {
+        pthread_join(asking[i].thread, NULL);
+        is(asking[i].rc, CG_ERR_UNAVAILABLE, &asking[i].err);
+        assert_non_null(strstr(asking[i].err.detail, "settings")); /* it is not asked again where it would be wrong */
+    }
+    assert_false(cg_art_client_down(client, NULL));
+    is(cg_art_head(client, "cargo-local", PATH, soon(), &item, &err), CG_OK, &err);
+}
+
+/* The refusal of the old credential comes when a new one, of another file, is in force. */
+static void credential_of_replaced_settings_is_never_taken_up_again(void **state)
+{
+    struct cg_conf_artifactory *conf = art_rig_conf(&rig, "main", "expired");
+    struct cg_error err = {0};
+    struct asking asking;
+    char *old = cg_strdup(conf->token_file);
+    struct cg_art_item item;
+
+    (void)state;
+    art_rig_put(&rig, "cargo-local/" PATH, BYTES);
+    conf->answer_timeout = 20000;
+    cg_art_client_reconfigure(client, conf);
+    art_rig_fault(&rig, "{\"times\":1,\"action\":{\"delay_ms\":1500}}");
+    assert_int_equal(pthread_create(&asking.thread, NULL, ask, &asking), 0);
+    wait_for_requests(1);
+    write_token(old, art_rig_token(&rig, "reader"));
+    cg_art_client_reconfigure(client, art_rig_conf(&rig, "main", "deployer"));
+    pthread_join(asking.thread, NULL);
+    is(asking.rc, CG_OK, &asking.err);
+    assert_false(cg_art_client_down(client, NULL));
+    art_rig_put(&rig, "cargo-local/crates/other/other-1.0.0.crate", "x");
+    is(cg_art_head(client, "cargo-local", PATH, soon(), &item, &err), CG_OK, &err);
+    is(deploy("crates/demo/demo-0.2.0.crate", BYTES, &err), CG_OK, &err); /* which the reader may not */
+    free(old);
+}
+
+static void answer_that_took_longer_than_a_stall_may_is_an_answer(void **state)
+{
+    struct cg_conf_artifactory *conf = art_rig_conf(&rig, "main", "deployer");
+    struct cg_error err = {0};
+    struct art_kept kept;
+    struct cg_art_sink sink = art_kept_sink(&kept);
+
+    (void)state;
+    conf->answer_timeout = 20000;
+    conf->stall_timeout = 300;
+    cg_art_client_reconfigure(client, conf);
+    art_rig_put(&rig, "cargo-local/" PATH, BYTES);
+    art_rig_fault(&rig, "{\"action\":{\"delay_ms\":800}}");
+    is(cg_art_get(client, "cargo-local", PATH, &sink, &err), CG_OK, &err);
+    assert_int_equal(art_rig_asked(&rig, ""), 1);
+    art_kept_free(&kept);
+}
+
+static void *get(void *cls)
+{
+    struct asking *asking = cls;
+    struct art_kept kept;
+    struct cg_art_sink sink = art_kept_sink(&kept);
+
+    asking->rc = cg_art_get(client, "cargo-local", PATH, &sink, &asking->err);
+    art_kept_free(&kept);
+    return NULL;
+}
+
+static void drain_ends_the_wait_for_a_first_byte_and_stop_all_else(void **state)
+{
+    struct cg_conf_artifactory *conf = art_rig_conf(&rig, "main", "deployer");
+    struct asking getting = {0}, asking = {0};
+    struct cg_error err = {0};
+    struct cg_art_item item;
+
+    (void)state;
+    conf->answer_timeout = 60000; /* so it is not that which ends them */
+    cg_art_client_reconfigure(client, conf);
+    art_rig_put(&rig, "cargo-local/" PATH, BYTES);
+    is(cg_art_head(client, "cargo-local", PATH, soon(), &item, &err), CG_OK, &err);
+    art_rig_fault(&rig, "{\"match\":{\"method\":\"GET\"},\"action\":{\"hang\":60}}");
+    assert_int_equal(pthread_create(&getting.thread, NULL, get, &getting), 0);
+    wait_for_requests(1);
+    cg_art_client_drain(client);
+    pthread_join(getting.thread, NULL);
+    is(getting.rc, CG_ERR_UNAVAILABLE, &getting.err);
+    is(cg_art_head(client, "cargo-local", PATH, soon(), &item, &err), CG_OK, &err);
+    art_rig_fault(&rig, "{\"match\":{\"method\":\"HEAD\"},\"action\":{\"hang\":60}}");
+    assert_int_equal(pthread_create(&asking.thread, NULL, ask, &asking), 0);
+    wait_for_requests(1);
+    cg_art_client_stop(client);
+    pthread_join(asking.thread, NULL);
+    is(asking.rc, CG_ERR_UNAVAILABLE, &asking.err);
+    assert_false(cg_art_client_down(client, NULL)); /* it was us */
+    is(cg_art_ping(client, &err), CG_ERR_UNAVAILABLE, &err);
+    assert_non_null(strstr(err.detail, "being stopped"));
 }
 
 static void metrics_count_requests_and_instances_that_are_up(void **state)
@@ -583,6 +750,40 @@ static void check_of_a_good_repository_finds_nothing_bad(void **state)
     cg_buf_free(&told.text);
 }
 
+static void checks_leave_one_file_that_is_no_crate(void **state)
+{
+    struct cg_error err = {0};
+    struct seen seen = {0};
+    struct told told;
+    json_t *items;
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        if (i == 2)
+            art_rig_knobs(&rig, "{\"identical_redeploy\":false}"); /* the same bytes are an overwriting, too */
+        assert_int_equal(check("cargo-local", &told), CG_OK);
+        says(&told, "1 deploy: the account may deploy");
+        says(&told, "1 delete: the account may not delete or overwrite");
+        says(&told, "stays at cargo-local/.crategate-check/probe.txt");
+        cg_buf_free(&told.text);
+    }
+    items = art_rig_control(&rig, "GET", "/items?repo=cargo-local", NULL);
+    assert_int_equal(json_array_size(items), 1);
+    json_decref(items);
+    is(list("cargo-local", &seen, &err), CG_OK, &err);
+    assert_int_equal(seen.count, 0);
+    cg_art_client_reconfigure(client, art_rig_conf(&rig, "main", "reader"));
+    assert_int_equal(check("cargo-local", &told), CG_ERR_UNAVAILABLE);
+    says(&told, "0 deploy"); /* whatever an earlier check was allowed */
+    cg_buf_free(&told.text);
+    cg_art_client_reconfigure(client, art_rig_conf(&rig, "main", "owner"));
+    assert_int_equal(check("cargo-local", &told), CG_OK);
+    cg_buf_free(&told.text);
+    items = art_rig_control(&rig, "GET", "/items?repo=cargo-local", NULL);
+    assert_int_equal(json_array_size(items), 0);
+    json_decref(items);
+}
+
 static void check_says_what_is_wrong(void **state)
 {
     struct told told;
@@ -643,13 +844,19 @@ int main(void)
         TEST(list_goes_through_all_pages_and_tells_of_each_once_f30),
         TEST(files_deleted_meanwhile_hide_no_others),
         TEST(list_goes_without_aql_where_that_is_refused),
+        TEST(list_of_one_crate_brings_nothing_else),
         TEST(repository_that_is_gone_or_closed_is_never_listed_as_empty),
         TEST(ping_takes_the_credential_and_knows_what_is_no_artifactory),
         TEST(credential_that_was_replaced_on_disk_is_taken_up),
         TEST(refused_credential_is_not_tried_again_until_it_has_changed_f1),
+        TEST(outcomes_of_replaced_settings_count_for_nothing),
+        TEST(credential_of_replaced_settings_is_never_taken_up_again),
+        TEST(answer_that_took_longer_than_a_stall_may_is_an_answer),
+        TEST(drain_ends_the_wait_for_a_first_byte_and_stop_all_else),
         TEST(metrics_count_requests_and_instances_that_are_up),
         TEST(connections_are_used_again),
         TEST(check_of_a_good_repository_finds_nothing_bad),
+        TEST(checks_leave_one_file_that_is_no_crate),
         TEST(check_says_what_is_wrong),
         TEST(check_goes_through_with_every_profile),
     };

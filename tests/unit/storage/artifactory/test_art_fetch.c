@@ -293,6 +293,41 @@ static void five_hundred_callers_share_a_failure(void **state)
     assert_true(gets() <= 3); /* one a second, however long the threads took to start */
 }
 
+static void drain_fails_what_has_not_taken_off_and_begins_nothing_more(void **state)
+{
+    struct fixture *f = *state;
+    struct cg_crate_file files[4], file;
+    struct cg_error err = {0};
+    uint64_t size;
+
+    assert_int_equal(fetch(f, true, &file, NULL), CG_OK);
+    cg_crate_file_close(&file);
+    gate(true);
+    for (int i = 0; i < 4; i++) { /* two fly, two are queued */
+        char other[CG_SHA256_HEX_SIZE];
+
+        sum((const char[]){(char)('a' + i), 0}, other);
+        assert_int_equal(cg_art_fetch_begin(f->fetcher, REPO, PATH, other, &files[i], NULL), CG_OK);
+    }
+    wait_for_gets(3);
+    cg_art_fetcher_drain(f->fetcher);
+    for (int i = 2; i < 4; i++) {
+        assert_int_equal(cg_feed_begun(files[i].feed, NULL, &size, &err), CG_ERR_UNAVAILABLE);
+        assert_non_null(strstr(err.detail, "being stopped"));
+        assert_true(err.retry_after_s > 0);
+    }
+    assert_int_equal(cg_feed_begun(files[0].feed, NULL, &size, NULL), CG_ERR_AGAIN);
+    assert_int_equal(cg_art_fetch_begin(f->fetcher, REPO, "crates/b/b-1.0.0.crate", "", &file, &err),
+                     CG_ERR_UNAVAILABLE);
+    assert_non_null(strstr(err.detail, "being stopped"));
+    assert_int_equal(fetch(f, true, &file, NULL), CG_OK); /* what is kept is given out */
+    assert_bytes(&file, BYTES);
+    gate(false);
+    for (int i = 0; i < 4; i++)
+        cg_crate_file_close(&files[i]);
+    assert_int_equal(gets(), 3);
+}
+
 static void failure_is_remembered_for_a_second_and_then_forgotten(void **state)
 {
     struct fixture *f = *state;
@@ -535,6 +570,7 @@ int main(void)
         T(begin_waits_for_nothing),
         T(five_hundred_callers_are_one_get),
         T(five_hundred_callers_share_a_failure),
+        T(drain_fails_what_has_not_taken_off_and_begins_nothing_more),
         T(failure_is_remembered_for_a_second_and_then_forgotten),
         T(refusals_keep_their_meaning),
         T(wrong_bytes_are_never_whole_never_kept_and_told_with_both_sums),

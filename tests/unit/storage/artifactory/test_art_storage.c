@@ -226,6 +226,55 @@ static void outage_leaves_what_is_kept_and_names_the_instance(void **state)
     assert_sent(f, "bytes");
 }
 
+static enum cg_err read_one(struct fixture *f, const char *bytes, struct cg_error *err)
+{
+    struct cg_crate_file file = {.fd = -1};
+    char got[256] = "";
+    enum cg_err rc = f->ops->crate_read(f->st, "demo", "1.0.0", sum_of(bytes), &file, err);
+
+    if (rc != CG_OK)
+        return rc;
+    assert_null(file.feed);
+    assert_int_equal(pread(file.fd, got, sizeof(got) - 1, 0), strlen(bytes));
+    assert_string_equal(got, bytes);
+    cg_crate_file_close(&file);
+    return rc;
+}
+
+static void crate_that_is_kept_is_read_without_a_question(void **state)
+{
+    struct fixture *f = *state;
+    struct cg_error err = {0};
+    uint64_t size = 0;
+
+    art_rig_put(&rig, "cargo-local/" PATH, "bytes");
+    assert_int_equal(f->ops->crate_size(f->st, "demo", "1.0.0", sum_of("bytes"), &size, NULL), CG_OK);
+    assert_int_equal(size, 5);
+    assert_int_equal(asked(""), 1); /* a HEAD */
+    assert_int_equal(read_one(f, "bytes", NULL), CG_OK);
+    assert_int_equal(asked(""), 2);
+    art_rig_fault(&rig, "{\"fault\":\"F10\",\"variant\":\"seconds\"}");
+    assert_int_equal(read_one(f, "bytes", NULL), CG_OK);
+    assert_int_equal(f->ops->crate_size(f->st, "demo", "1.0.0", sum_of("bytes"), &size, NULL), CG_OK);
+    assert_int_equal(asked(""), 2);
+    assert_int_equal(read_one(f, "others", &err), CG_ERR_UNAVAILABLE);
+    assert_true(err.retry_after_s > 0);
+    assert_int_equal(f->ops->crate_size(f->st, "demo", "1.0.0", sum_of("others"), &size, NULL), CG_ERR_UNAVAILABLE);
+}
+
+static void bytes_that_the_index_does_not_name_are_not_read(void **state)
+{
+    struct fixture *f = *state;
+    struct cg_error err = {0};
+
+    art_rig_put(&rig, "cargo-local/" PATH, "others");
+    assert_int_equal(read_one(f, "bytes", &err), CG_ERR_UNAVAILABLE);
+    assert_non_null(strstr(err.detail, "not the bytes that were published"));
+    assert_int_equal(f->ops->crate_read(f->st, "demo", "1.0.0", "", NULL, &err), CG_ERR_UNAVAILABLE);
+    lose_cache(f, "stranger");
+    assert_int_equal(read_one(f, "others", &err), CG_ERR_UNAVAILABLE); /* it is our account that may not */
+}
+
 static void instance_that_is_down_is_asked_whether_it_is_back(void **state)
 {
     struct fixture *f = *state;
@@ -394,6 +443,8 @@ int main(void)
         T(other_bytes_are_never_replaced_even_where_that_is_allowed),
         T(of_two_at_once_one_wins_and_none_is_overwritten),
         T(outage_leaves_what_is_kept_and_names_the_instance),
+        T(crate_that_is_kept_is_read_without_a_question),
+        T(bytes_that_the_index_does_not_name_are_not_read),
         T(instance_that_is_down_is_asked_whether_it_is_back),
         T(index_without_a_sound_sum_sends_nothing),
         T(scan_tells_what_is_noted_and_only_of_crates),
