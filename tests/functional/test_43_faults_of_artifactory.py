@@ -157,7 +157,7 @@ def own_index_only(case):
     assert not [r for r in case.requests() if r["row"] in ("26", "27", "28")]
 
 
-GET, PUT = {"method": "GET"}, {"row": "9"}
+PUT = {"row": "9"}
 ONCE = {"times": 1}
 CREDENTIAL = (503, "does not take the gateway's own credential")
 LOCKED = (503, "has locked out the gateway's own account for 3 seconds")
@@ -175,6 +175,7 @@ TLS = (503, "its TLS certificate or handshake is refused by the gateway")
 BLACK = (503, "the repository is blacked out")
 OVERSIZED = (503, "its answer is larger than the gateway reads")
 LICENCE = (503, "its licence has expired")
+SHORT = "\n".join(f'{name}_timeout = "{SLOW}s"' for name in ("connect", "answer", "stall"))
 TLS_URL = "https://127.0.0.1:{port}/artifactory"
 
 TABLE = [
@@ -203,11 +204,11 @@ TABLE = [
     Fault("f9-cargo", "F9", rule={"match": {"path": "*/away-*"}, "times": 3}, retries=3),
     Fault("f10", "F10", publish=MAINTENANCE, fetch=MAINTENANCE),
     Fault("f10-seconds", "F10", "seconds", publish=MAINTENANCE, fetch=MAINTENANCE),
-    Fault("f11", "F11", rule={"action": {"delay_ms": 2500 * SLOW}}, settings=f'answer_timeout = "{SLOW}s"',
+    Fault("f11", "F11", rule={"action": {"delay_ms": 2500 * SLOW}}, settings=SHORT,
           publish=LATE, fetch=LATE),
     Fault("f11-never", "F11", "never", rule={"match": PUT, "action": {"hang": 2.5 * SLOW}, **ONCE},
-          settings=f'answer_timeout = "{SLOW}s"', ill=no_second_put),
-    Fault("f12", "F12", rule={"action": {"bytes_per_s": 500}}, noise=LARGE, fetch=CUT),
+          settings=SHORT, ill=no_second_put),
+    Fault("f12", "F12", rule={"action": {"bytes_per_s": 500}}, settings=SHORT, noise=LARGE, fetch=CUT),
     Fault("f13", "F13", rule={"action": {"reset_after": 90000}, "times": 2}, noise=LARGE),
     Fault("f13-always", "F13", rule={"action": {"reset_after": 9000}}, noise=LARGE, fetch=CUT),
     Fault("f13-cargo", "F13", rule={"action": {"reset_after": 9000}, "times": 6}, noise=LARGE, retries=3),
@@ -245,7 +246,7 @@ TABLE = [
             ill=nobody_called) for kind in ("expired", "wrong_host", "self_signed", "old")),
     Fault("f27-dns", ill_url="http://nowhere.invalid/artifactory", late=True,
           publish=(503, "its host name cannot be resolved"), fetch=(503, "its host name cannot be resolved")),
-    Fault("f27", port="node_b", inject=dead_port, clear=open_port, publish=(503, ""), fetch=(503, "")),
+    Fault("f27", port="node_b", settings=SHORT, inject=dead_port, clear=open_port, publish=(503, ""), fetch=(503, "")),
     Fault("f31", inject=black_out, clear=bring_to_light, publish=GONE, fetch=GONE, ill=neighbour),
     Fault("f31-beside", of="f31"),
     Fault("f31-forbidden", "F31", "forbidden", publish=BLACK, fetch=BLACK),
