@@ -293,7 +293,7 @@ def test_a_slow_artifactory_does_not_stop_the_others(env):
     for n, crate in enumerate(crates):
         assert publish(env, token, "pay-slow", f"1.0.{n}", crate).status == 200
     empty_cache(env)
-    env.artifactory.fault("F11", action={"delay_ms": 2500}, match={"path": "*pay-slow*"})
+    env.artifactory.fault("F11", action={"delay_ms": 1200}, match={"path": "*pay-slow*"})
     threads = [threading.Thread(target=download, args=(env, token, "pay-slow", f"1.0.{n}")) for n in range(24)]
     for thread in threads:
         thread.start()

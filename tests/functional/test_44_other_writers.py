@@ -93,7 +93,7 @@ def test_a_crate_of_another_writer_is_taken_in(env):
     crate = env.artifactory.put_crate(gw.repositories["payments"], "pay-foreign", "0.3.0", user="owner")
     found = wait_until("the crate's line", lambda: line(gw, "pay-foreign", "0.3.0"))
     assert found["cksum"] == hashlib.sha256(crate).hexdigest() and found["yanked"] is False
-    record, = records(gw, "crate-adopt", "pay-foreign")
+    record, = wait_until("the record", lambda: records(gw, "crate-adopt", "pay-foreign"))
     assert (record["outcome"], record["namespace"], record["target"]) == ("ok", "payments", "corp"), record
     cargo = env.cargo("alice", gateway=gw)
     folder = cargo.package("consumer", deps='pay-foreign = { version = "0.3", registry = "payments" }',
@@ -137,7 +137,7 @@ def test_a_file_that_changes_is_given_to_nobody(env):
     answer = wait_until("the quarantine", refused)
     assert "replaced by another one, which is never given out" in answer.text, answer.text
     assert line(gw, "pay-changed", "1.0.0")["yanked"] is True
-    record, = records(gw, "crate-quarantine", "pay-changed")
+    record, = wait_until("the record", lambda: records(gw, "crate-quarantine", "pay-changed"))
     assert hashlib.sha256(crate).hexdigest() in record["detail"], record
     gw.restart()
     assert download(gw, "pay-changed", "1.0.0").status == 503, "it is remembered"
