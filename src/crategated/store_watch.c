@@ -20,6 +20,9 @@
 #define FIRST_MS 3000
 /* Nobody asks twice for a look, so one that was asked for and came to nothing is made again, whatever the interval. */
 #define OWED_MS 30000
+/* How often it is looked whose turn it is. A shorter sync_interval makes it more often, down to the least. */
+#define PAUSE_MS 1000
+#define PAUSE_LEAST_MS 100
 
 #define SETTLE_MS 500 /* on one namespace's rows, before the next one has its turn */
 #define SETTLE_AGAIN_MS 10000
@@ -37,7 +40,8 @@ struct instance {
     struct cg_store_watch *watch;
     char *name;
     pthread_t thread;
-    struct cg_map *turns; /* namespace -> struct turn; the thread's own */
+    struct cg_map *turns; /* namespace -> struct turn; the thread's own, as is */
+    int64_t pause_ms;
     struct instance *next;
 };
 
@@ -58,12 +62,13 @@ static int64_t jittered(int64_t ms)
     return ms - ms / 10 + (int64_t)(random % (uint64_t)(ms / 5 + 1));
 }
 
-static int64_t first_due(void)
+static int64_t first_due(int64_t interval_ms)
 {
+    int64_t most = interval_ms > 0 && interval_ms < FIRST_MS ? interval_ms : FIRST_MS;
     uint32_t random;
 
     cg_random(&random, sizeof(random));
-    return cg_clock_mono_ms() + random % FIRST_MS;
+    return cg_clock_mono_ms() + (int64_t)random % most;
 }
 
 /* What a look found */
@@ -135,13 +140,13 @@ static void look(struct instance *instance, const struct cg_conf *conf, const ch
         tell_outcome(turn, ns, rc, &err);
 }
 
-static struct turn *turn_of(struct instance *instance, const char *ns)
+static struct turn *turn_of(struct instance *instance, const char *ns, int64_t interval_ms)
 {
     struct turn *turn = cg_map_get(instance->turns, ns);
 
     if (!turn) {
         turn = cg_calloc(1, sizeof(*turn));
-        turn->due_ms = first_due();
+        turn->due_ms = first_due(interval_ms);
         cg_map_put(instance->turns, ns, turn);
     }
     return turn;
@@ -173,7 +178,7 @@ static void settle(struct cg_registry *reg, const char *ns, struct turn *turn)
 static void tend(struct instance *instance, const struct cg_conf *conf, const char *ns, int64_t interval_ms)
 {
     struct cg_registry *reg = instance->watch->gw->registry;
-    struct turn *turn = turn_of(instance, ns);
+    struct turn *turn = turn_of(instance, ns, interval_ms);
     bool wanted = cg_registry_sync_wanted(reg, ns), due = is_due(turn, interval_ms);
 
     if (!cg_registry_syncs(reg, ns))
@@ -190,12 +195,20 @@ static void tend(struct instance *instance, const struct cg_conf *conf, const ch
     turn->due_ms = cg_clock_mono_ms() + jittered(interval_ms);
 }
 
+static int64_t pause_for(int64_t interval_ms)
+{
+    if (interval_ms <= 0 || interval_ms > PAUSE_MS)
+        return PAUSE_MS;
+    return interval_ms > PAUSE_LEAST_MS ? interval_ms : PAUSE_LEAST_MS;
+}
+
 static void tend_all(struct instance *instance)
 {
     struct cg_policy *policy = cg_gateway_policy(instance->watch->gw);
     const struct cg_conf *conf = cg_policy_conf(policy);
     const struct cg_conf_artifactory *settings = cg_conf_artifactory(conf, instance->name);
 
+    instance->pause_ms = settings ? pause_for(settings->sync_interval) : PAUSE_MS;
     for (size_t i = 0; settings && i < conf->namespace_count && !instance->watch->stopping; i++) {
         const struct cg_conf_namespace *ns = &conf->namespaces[i];
 
@@ -206,13 +219,16 @@ static void tend_all(struct instance *instance)
 }
 
 /* False when it is time to end. */
-static bool wait_a_second(struct cg_store_watch *watch)
+static bool wait_for_a_turn(const struct instance *instance)
 {
+    struct cg_store_watch *watch = instance->watch;
     struct timespec until;
     bool go_on;
 
     clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec++;
+    until.tv_nsec += (instance->pause_ms % 1000) * 1000000;
+    until.tv_sec += instance->pause_ms / 1000 + until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
     pthread_mutex_lock(&watch->lock);
     while (!watch->stopping && pthread_cond_timedwait(&watch->cond, &watch->lock, &until) != ETIMEDOUT)
         continue;
@@ -225,7 +241,7 @@ static void *run(void *cls)
 {
     struct instance *instance = cls;
 
-    while (wait_a_second(instance->watch))
+    while (wait_for_a_turn(instance))
         tend_all(instance);
     return NULL;
 }
@@ -255,6 +271,7 @@ static enum cg_err start(struct cg_store_watch *watch, const char *name, struct 
     instance->watch = watch;
     instance->name = cg_strdup(name);
     instance->turns = cg_map_new(free);
+    instance->pause_ms = PAUSE_LEAST_MS;
     if (pthread_create(&instance->thread, NULL, run, instance) != 0) {
         free_instance(instance);
         return cg_error_set(err, CG_ERR_UNAVAILABLE, "the thread that looks at Artifactory \"%s\" could not be started",

@@ -128,6 +128,12 @@ static void check_stored(struct crate *c, const struct cg_index_entry *entry, co
     cg_package_free(&package);
 }
 
+/* Details of the operating system where there are any; what a store elsewhere says is a whole sentence. */
+static const char *reason(const struct cg_error *why)
+{
+    return *why->internal ? why->internal : why->detail;
+}
+
 /* The look at a store with other writers has found it before. */
 static bool was_told(const struct cg_verifying *v, const struct cg_index_entry *entry)
 {
@@ -150,7 +156,7 @@ static enum cg_err check_version(struct crate *c, const struct cg_index_entry *e
     if (rc == CG_ERR_ABSENT)
         return report_missing(c, entry);
     if (rc != CG_OK) {
-        cg_verify_report(c->v, false, "crate %s %s cannot be read: %s", entry->name, entry->version, why.internal);
+        cg_verify_report(c->v, false, "crate %s %s cannot be read: %s", entry->name, entry->version, reason(&why));
         return CG_OK;
     }
     check_stored(c, entry, &stored);
@@ -307,7 +313,7 @@ enum cg_err cg_verify_crate(struct cg_verifying *v, const char *index_name)
         rc = check_crate(&crate);
     } else {
         if (rc != CG_ERR_ABSENT) /* deleted meanwhile */
-            cg_verify_report(v, false, "index file %s cannot be read: %s", index_name, why.internal);
+            cg_verify_report(v, false, "index file %s cannot be read: %s", index_name, reason(&why));
         rc = CG_OK; /* the others can still be looked at */
     }
     cg_buf_free(&crate.text);

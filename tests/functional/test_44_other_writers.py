@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0 OR MIT
 """A repository that others write to as well: what the gateway's looks at it find, and what follows."""
+import datetime
 import hashlib
 import json
 import os
@@ -14,6 +15,8 @@ HOOK = "/api/v1/hooks/artifactory"
 SECRET = "hook-secret-of-the-test"
 # A version of the last ten seconds is not missed yet; after faults Artifactory is left in peace for a while.
 AGED = 40 * PATIENCE
+OLD = [("pay-gone", "1.0.0", "payments"), *(("pay-listed", f"1.{n}.0", "payments") for n in range(3)),
+       ("leave-one", "1.0.0", "open"), ("leave-two", "1.0.0", "open")]
 
 
 def watching(env, *lines):
@@ -27,9 +30,10 @@ def watching(env, *lines):
 
 
 def world(env):
-    """The module's gateway: it looks every second."""
+    """The module's gateway: it hardly ever stops looking. What is to be missed later grows old meanwhile."""
     if not hasattr(env, "watching"):
-        env.watching = watching(env, 'sync_interval = "1s"')
+        gw = env.watching = watching(env, 'sync_interval = "200ms"')
+        gw.old = {(name, version): publish(gw, name, version, ns) for name, version, ns in OLD}
     return env.watching
 
 
@@ -55,6 +59,12 @@ def line(gw, name, version, ns="payments"):
 
 def records(gw, event, name):
     return [r for r in gw.audit(event) if r["crate"] == name]
+
+
+def wait_until_old(gw, name, ns="payments"):
+    """Its first version is missed, from then on, when a listing lacks it."""
+    published = datetime.datetime.fromisoformat(line(gw, name, "1.0.0", ns)["pubtime"].replace("Z", "+00:00"))
+    wait_until("the crate to be old enough", lambda: time.time() > published.timestamp() + 11)
 
 
 def yanked_there(env, gw, name, version):
@@ -83,7 +93,7 @@ def test_a_crate_of_another_writer_is_taken_in(env):
     crate = env.artifactory.put_crate(gw.repositories["payments"], "pay-foreign", "0.3.0", user="owner")
     found = wait_until("the crate's line", lambda: line(gw, "pay-foreign", "0.3.0"))
     assert found["cksum"] == hashlib.sha256(crate).hexdigest() and found["yanked"] is False
-    record, = records(gw, "crate-adopt", "pay-foreign")
+    record, = wait_until("the record", lambda: records(gw, "crate-adopt", "pay-foreign"))
     assert (record["outcome"], record["namespace"], record["target"]) == ("ok", "payments", "corp"), record
     cargo = env.cargo("alice", gateway=gw)
     folder = cargo.package("consumer", deps='pay-foreign = { version = "0.3", registry = "payments" }',
@@ -114,22 +124,6 @@ def test_what_a_publish_would_refuse_is_reported_once_and_not_taken_in(env):
     assert [len(records(gw, "crate-adopt", name)) for name in [*refused, "pay-known"]] == [1, 1, 1, 1, 1]
 
 
-def test_a_file_that_vanishes_is_not_given_out_until_it_is_back(env):
-    gw = world(env)
-    crate = publish(gw, "pay-gone", "1.0.0")
-    assert download(gw, "pay-gone", "1.0.0").body == crate, "it is in the cache"
-    env.artifactory.remove(gw.repositories["payments"], crate_path("pay-gone", "1.0.0"))
-    wait_until("the quarantine", lambda: records(gw, "crate-quarantine", "pay-gone"), AGED)
-    answer = download(gw, "pay-gone", "1.0.0")
-    assert answer.status == 404 and "gone from the repository" in answer.text, (answer.status, answer.text)
-    assert line(gw, "pay-gone", "1.0.0")["yanked"] is True
-    env.artifactory.put_crate(gw.repositories["payments"], "pay-gone", "1.0.0", crate)
-    wait_until("the release", lambda: records(gw, "crate-release", "pay-gone"))
-    assert download(gw, "pay-gone", "1.0.0").body == crate
-    assert line(gw, "pay-gone", "1.0.0")["yanked"] is False
-    assert len(records(gw, "crate-quarantine", "pay-gone")) == 1
-
-
 def test_a_file_that_changes_is_given_to_nobody(env):
     gw = world(env)
     crate = publish(gw, "pay-changed", "1.0.0")
@@ -143,7 +137,7 @@ def test_a_file_that_changes_is_given_to_nobody(env):
     answer = wait_until("the quarantine", refused)
     assert "replaced by another one, which is never given out" in answer.text, answer.text
     assert line(gw, "pay-changed", "1.0.0")["yanked"] is True
-    record, = records(gw, "crate-quarantine", "pay-changed")
+    record, = wait_until("the record", lambda: records(gw, "crate-quarantine", "pay-changed"))
     assert hashlib.sha256(crate).hexdigest() in record["detail"], record
     gw.restart()
     assert download(gw, "pay-changed", "1.0.0").status == 503, "it is remembered"
@@ -192,25 +186,32 @@ def hooked(env):
     return watching(env, 'sync_interval = "1h"', f'webhook_secret_file = "{path}"')
 
 
+def deployed(repo, name):
+    """The body of a webhook."""
+    return json.dumps({"domain": "artifact", "event_type": "deployed", "data": {
+        "repo_key": repo, "path": crate_path(name, "1.0.0"), "name": f"{name}-1.0.0.crate"}}).encode()
+
+
 def test_a_webhook_makes_it_look_at_once(env):
     gw = hooked(env)
     repo = gw.repositories["payments"]
     wait_until("the looks after the start", lambda: looks(gw) == len(gw.repositories))
-    env.artifactory.put_crate(repo, "pay-hooked", "1.0.0")
-    body = json.dumps({"domain": "artifact", "event_type": "deployed", "data": {
-        "repo_key": repo, "path": crate_path("pay-hooked", "1.0.0"), "name": "pay-hooked-1.0.0.crate"}}).encode()
-    answer = gw.request("POST", HOOK, body=body, headers={"X-JFrog-Event-Auth": SECRET + "x"})
+    for ns, name in (("payments", "pay-hooked"), ("open", "hooked")):
+        env.artifactory.put_crate(gw.repositories[ns], name, "1.0.0")
+    answer = gw.request("POST", HOOK, body=deployed(repo, "pay-hooked"), headers={"X-JFrog-Event-Auth": SECRET + "x"})
     assert answer.status == 401, (answer.status, answer.text)
-    time.sleep(2.5)
-    assert line(gw, "pay-hooked", "1.0.0") is None and looks(gw) == len(gw.repositories), "nobody has asked for a look"
-    answer = gw.request("POST", HOOK, body=body, headers={"X-JFrog-Event-Auth": SECRET})
+    answer = gw.request("POST", HOOK, body=deployed(gw.repositories["open"], "hooked"),
+                        headers={"X-JFrog-Event-Auth": SECRET})
     assert answer.status == 202, (answer.status, answer.text)
-    wait_until("the crate's line", lambda: line(gw, "pay-hooked", "1.0.0"))
+    wait_until("the crate's line", lambda: line(gw, "hooked", "1.0.0", "open"))
     wait_until("the end of that look", lambda: looks(gw) > len(gw.repositories))
+    # Had the first call counted, the namespace that it was about would have had its turn before.
     assert looks(gw) == len(gw.repositories) + 1, "the namespace that was meant, and no other"
+    assert line(gw, "pay-hooked", "1.0.0") is None, "nobody has asked for a look"
+    body = deployed(repo, "pay-hooked")
     answer = world(env).request("POST", HOOK, body=body, headers={"X-JFrog-Event-Auth": SECRET})
     assert answer.status == 404, "it has no secret"
-    gw.instance = gw.instance.replace('"1h"', '"1s"')
+    gw.instance = gw.instance.replace('"1h"', '"200ms"')
     gw.write_conf()
     gw.reload()
     env.artifactory.put_crate(repo, "pay-hooked", "1.1.0")
@@ -257,19 +258,33 @@ def test_another_repository_is_imported(env):
     assert "that very repository" in own.stderr, own.stderr
 
 
+def test_a_file_that_vanishes_is_not_given_out_until_it_is_back(env):
+    gw = world(env)
+    crate = gw.old["pay-gone", "1.0.0"]
+    assert download(gw, "pay-gone", "1.0.0").body == crate, "it is in the cache"
+    env.artifactory.remove(gw.repositories["payments"], crate_path("pay-gone", "1.0.0"))
+    wait_until("the quarantine", lambda: records(gw, "crate-quarantine", "pay-gone"), AGED)
+    answer = download(gw, "pay-gone", "1.0.0")
+    assert answer.status == 404 and "gone from the repository" in answer.text, (answer.status, answer.text)
+    assert line(gw, "pay-gone", "1.0.0")["yanked"] is True
+    env.artifactory.put_crate(gw.repositories["payments"], "pay-gone", "1.0.0", crate)
+    wait_until("the release", lambda: records(gw, "crate-release", "pay-gone"))
+    assert download(gw, "pay-gone", "1.0.0").body == crate
+    assert line(gw, "pay-gone", "1.0.0")["yanked"] is False
+    assert len(records(gw, "crate-quarantine", "pay-gone")) == 1
+
+
 def test_a_listing_that_fails_or_is_cut_changes_nothing(env):
     gw = world(env)
     repo = gw.repositories["payments"]
-    crates = {version: publish(gw, "pay-listed", version) for version in ("1.0.0", "1.1.0", "1.2.0")}
-    published = time.monotonic()
+    wait_until_old(gw, "pay-listed")
 
     def nothing_has_changed():
-        assert download(gw, "pay-listed", "1.0.0").body == crates["1.0.0"]
+        assert download(gw, "pay-listed", "1.0.0").body == gw.old["pay-listed", "1.0.0"]
         assert not line(gw, "pay-listed", "1.0.0")["yanked"] and not records(gw, "crate-quarantine", "pay-listed")
     env.artifactory.knobs(aql_hard_limit=1)
     wait_until("the word on the cut list", lambda: "userQueryLimit" in gw.log())
     env.artifactory.remove(repo, crate_path("pay-listed", "1.0.0"))
-    wait_until("the crate to be old enough", lambda: time.monotonic() > published + 12)
     wait_for_looks(gw, "failed", 1)
     nothing_has_changed()
     env.artifactory.fault("F9", match={"row": "24"})
@@ -283,7 +298,7 @@ def test_a_listing_that_fails_or_is_cut_changes_nothing(env):
 
 def test_an_emptied_listing_is_not_believed(env):
     gw = world(env)
-    crates = {name: publish(gw, name, "1.0.0", "open") for name in ("leave-one", "leave-two")}
+    crates = {name: gw.old[name, "1.0.0"] for name in ("leave-one", "leave-two")}
     for name in crates:
         env.artifactory.remove(gw.repositories["open"], crate_path(name, "1.0.0"))
     wait_until("the doubt", lambda: 'in namespace "open" would be gone from the repository at once' in gw.log(), AGED)

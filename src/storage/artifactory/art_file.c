@@ -107,13 +107,14 @@ enum cg_err cg_art_file_info(const struct cg_art_spot *spot, struct cg_art_item 
 }
 
 static enum cg_err ask_head(struct cg_art_client *client, const struct cg_art_call *call, struct cg_art_item *item_out,
-                            struct cg_error *err)
+                            long *status_out, struct cg_error *err)
 {
     struct cg_art_answer answer;
     enum cg_err rc;
 
     cg_art_answer_init(&answer);
     rc = cg_art_ask_safe(client, call, &answer, err);
+    *status_out = answer.status;
     if (rc == CG_OK) {
         *item_out = (struct cg_art_item){.size = answer.length, .modified = answer.modified};
         if (!answer.odd_sums)
@@ -131,14 +132,15 @@ enum cg_err cg_art_file_head(const struct cg_art_spot *spot, struct cg_art_item 
                                .repo = spot->repo,
                                .http = {.method = "HEAD", .url = url, .headers = stay, .deadline = spot->deadline}};
     struct cg_art_item item = {0};
-    enum cg_err rc = ask_head(spot->client, &call, &item, err);
+    long status;
+    enum cg_err rc = ask_head(spot->client, &call, &item, &status, err);
 
     /* Of its own deploys another node may not know yet (F29). */
     if (rc == CG_ERR_ABSENT && cg_art_client_is_fresh(spot->client, spot->repo, spot->path) &&
         cg_art_client_pause(spot->client, OTHER_NODE_MS, spot->deadline))
-        rc = ask_head(spot->client, &call, &item, err);
-    /* A refusal of HEAD has no words: no right, or a lock-out? */
-    if (rc == CG_ERR_DENIED)
+        rc = ask_head(spot->client, &call, &item, &status, err);
+    /* A refusal of HEAD has no words: no right, or a lock-out? Maintenance, or no licence (F32)? */
+    if (rc == CG_ERR_DENIED || (rc == CG_ERR_UNAVAILABLE && status == 503 && !cg_art_client_down(spot->client, NULL)))
         rc = cg_art_file_info(spot, &item, err);
     free(url);
     if (rc == CG_OK)

@@ -314,6 +314,8 @@ static enum cg_art_lost loss_of(const struct transfer *t, CURLcode code)
     case CURLE_SSL_ISSUER_ERROR:
     case CURLE_SSL_INVALIDCERTSTATUS:
         return CG_ART_NO_TLS;
+    case CURLE_OUT_OF_MEMORY: /* so libcurl calls a header beyond its own limit */
+        return CG_ART_OVERSIZED;
     default:
         return CG_ART_BROKEN;
     }
