@@ -27,6 +27,7 @@ static void on_signal(int sig)
 
 struct tally {
     size_t done, same, refused;
+    size_t yanked; /* of the same */
     size_t lost; /* of the refused, the last ones: another server did not give them */
 };
 
@@ -175,6 +176,7 @@ static enum cg_err import_one(struct cg_import_source *source, struct cg_import_
     tally->refused += rc != CG_OK;
     tally->same += rc == CG_OK && same;
     tally->done += rc == CG_OK && !same;
+    tally->yanked += item->yanked_now;
     return CG_OK;
 }
 
@@ -213,6 +215,8 @@ static int conclude(const struct cg_import_source *source, const struct tally *t
     cg_import_progress_clear();
     printf("%zu crates imported, %zu were there already, %zu refused, of %zu%s\n", tally->done, tally->same,
            tally->refused, source->count, interrupted ? " (interrupted; run it again for the rest)" : "");
+    if (tally->yanked)
+        printf("%zu of those that were there have been yanked at the source since, and so here\n", tally->yanked);
     if (rc != CG_OK)
         return cg_ctl_fail(&shown, "import");
     return tally->refused || interrupted ? CG_CTL_FAILED : CG_CTL_OK;

@@ -118,6 +118,16 @@ def test_what_an_index_lacks_and_gets_wrong_is_told(env):
     assert said.failed == []
 
 
+def test_who_wrote_a_crate_does_not_write_the_report(env):
+    art = site(env)
+    art.double.knobs(index_registry="null")
+    forged = '[dependencies]\nevil = { version = "1", registry-index = "sparse+https://e.test/\\u001b[2J\\n  ok    x: y" }\n'
+    art.double.put_crate("cargo-local", "evil", "1.0.0", crate_bytes("evil", "1.0.0", manifest=forged))
+    said = art.check()
+    said.says("note", "P7 index lines", "dependency evil is from sparse+https://e.test/?[2J?  ok    x: y, and registry")
+    said.silent("\033")
+
+
 def test_a_line_that_comes_soon_is_waited_for(env):
     art = site(env)
     art.double.knobs(index_delay_ms=1500)
@@ -213,7 +223,7 @@ def test_what_is_wrong_with_the_account(env):
     said.says("FAIL", "annotate", "has to grant it")
     assert said.failed == ["annotate"]
     art.double.clear_faults()
-    before = set(art.double.items("cargo-local"))
+    before = {p for p in art.double.items("cargo-local") if not p.startswith(".crategate-check/")}
     said = art.check(user="owner")
     said.says("WARN", "delete", "may delete and overwrite", "take that right away")
     assert said.failed == [] and set(art.double.items("cargo-local")) == before, "its own files are gone"
