@@ -89,7 +89,7 @@ def test_what_cannot_be_imported_from_is_said(env):
                           (("--crates", "/nonexistent/list", "sparse+http://127.0.0.1:9/"), "/nonexistent/list"),
                           (("--crate", "a", env.folder("mirror")), "for registries with an index")):
         run = env.gw.ctl("import", *words, "payments", ok=False)
-        assert reason in run.stderr, (words, run.stderr)
+        assert reason in run.stderr and not run.stdout, (words, run.stdout, run.stderr)
     assert "no namespace" in env.gw.ctl("import", env.folder("mirror"), "nowhere", ok=False).stderr
     assert env.gw.ctl("import", "x").returncode == 2
     assert env.gw.ctl("import", "--what", "x", "payments").returncode == 2
