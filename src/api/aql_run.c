@@ -264,8 +264,8 @@ static void cut(struct cg_hits *hits, uint64_t offset, size_t most)
 
 enum cg_err cg_aql_run(struct cg_request *req, const struct cg_aql *aql, struct cg_hits *hits_out)
 {
-    struct run run = {.req = req, .aql = aql, .skip = cg_aql_offset(aql), .most = SIZE_MAX,
-                      .asks = cg_aql_asks_max(aql)};
+    struct run run = {
+        .req = req, .aql = aql, .skip = cg_aql_offset(aql), .most = SIZE_MAX, .asks = cg_aql_asks_max(aql)};
     enum cg_aql_field field;
     uint64_t limit;
     bool descending;

@@ -135,8 +135,8 @@ static void tell_line(struct cg_buf *line)
     cg_buf_reset(line);
 }
 
-/* What git has to say holds what the server has to say, which is not to steer the terminal. Never waits: what git leaves
- * running (a shared connection, a cache of passwords) may keep the other end open. */
+/* What git has to say holds what the server has to say, which is not to steer the terminal. Never waits: what git
+ * leaves running (a shared connection, a cache of passwords) may keep the other end open. */
 static void tell_said(int fd, struct cg_buf *line)
 {
     char bytes[512];
