@@ -76,13 +76,13 @@ static const char *url_of(const char *text)
     return text;
 }
 
-/* It would be in the list of processes and in the audit trail. */
+/* It would be in the list of processes and in the audit trail. Over HTTP a user's name alone may be a token. */
 static bool has_password(const char *url)
 {
-    const char *host = strstr(url, "://");
-    const char *at = host ? strchr(host + 3, '@') : NULL, *colon = host ? strchr(host + 3, ':') : NULL;
+    const char *host = strstr(url, "://"), *end = host ? strchrnul(host + 3, '/') : NULL;
+    const char *at = host ? memrchr(host, '@', (size_t)(end - host)) : NULL;
 
-    return at && colon && colon < at && at < strchrnul(host + 3, '/');
+    return at && (cg_str_starts_nocase(url, "http") || memchr(host + 3, ':', (size_t)(at - host - 3)));
 }
 
 /* Running git */
@@ -416,7 +416,9 @@ static enum cg_err open_repository(const struct cg_import_source *source, struct
     r->index = cg_strdup(url_of(source->text));
     if (has_password(r->index))
         return cg_error_set(err, CG_ERR_INVALID,
-                            "no password belongs into an address; git has credential helpers and .netrc for it");
+                            "no password belongs into an address, nor over HTTP a user, which may be a token: git has credential "
+                            "helpers and .netrc for them");
+    cg_import_registry_warn(source, r->index);
     rc = make_folder(source, r->git, err);
     return rc == CG_OK ? copy_index(source, r->git, err) : rc;
 }

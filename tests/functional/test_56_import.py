@@ -296,7 +296,10 @@ def test_a_git_index_is_imported_from_a_clone_a_work_tree_and_a_bare_repository(
     assert not [f for f in os.listdir(env.gw.state) if f.startswith("import")], os.listdir(env.gw.state)
     for source, reason in (("git+file:///nonexistent/index", "git could not copy the index"),
                            ("git+file://" + env.folder("mirror"), "git could not copy the index"),
-                           ("git+https://me:secret@x.example/i", "no password belongs into an address")):
+                           ("git+https://me:secret@x.example/i", "no password belongs into an address"),
+                           ("git+https://token@x.example/i", "no password belongs into an address"),
+                           ("git+https://a@b:secret@x.example/i", "no password belongs into an address"),
+                           ("git+ssh://me:secret@x.example/i", "no password belongs into an address")):
         run = env.gw.ctl("import", source, "platform", ok=False)
         assert reason in run.stderr, run.stderr
 
