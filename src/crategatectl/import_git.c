@@ -426,11 +426,21 @@ static enum cg_err open_repository(const struct cg_import_source *source, struct
 /* Others' settings for git are about others' repositories. */
 static void prepare_environment(void)
 {
-    unsetenv("GIT_DIR");
-    unsetenv("GIT_WORK_TREE");
-    unsetenv("GIT_INDEX_FILE");
+    static const char *const others[] = {"GIT_DIR",        "GIT_WORK_TREE",        "GIT_INDEX_FILE",
+                                         "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+                                         "GIT_NAMESPACE"};
+
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        unsetenv(others[i]);
     setenv("GIT_ALLOW_PROTOCOL", "https:http:ssh:git:file", 0);
     setenv("GIT_NO_LAZY_FETCH", "1", 1);
+}
+
+/* From here on git only reads. A repository whose own configuration says that parts of it are elsewhere would otherwise
+ * have them fetched, by the program that it names; older gits do not know GIT_NO_LAZY_FETCH. */
+static void end_fetching(void)
+{
+    setenv("GIT_ALLOW_PROTOCOL", "none", 1);
 }
 
 enum cg_err cg_import_git(struct cg_import_source *source, struct cg_error *err)
@@ -446,6 +456,7 @@ enum cg_err cg_import_git(struct cg_import_source *source, struct cg_error *err)
     r->read = read_index;
     prepare_environment();
     rc = open_repository(source, r, err);
+    end_fetching();
     if (rc == CG_OK) {
         r->identity = cg_strdup(r->index);
         r->local = cg_str_starts(r->index, "file://");

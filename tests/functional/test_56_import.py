@@ -304,6 +304,22 @@ def test_a_git_index_is_imported_from_a_clone_a_work_tree_and_a_bare_repository(
         assert reason in run.stderr, run.stderr
 
 
+def test_a_repository_here_has_nothing_fetched(env):
+    need("git")
+    registry, folder, _, _ = git_index(env, 9, files=True)
+    git = lambda *words: subprocess.run(["git", "-C", folder, *words], check=True, capture_output=True)  # noqa: E731
+    ran = os.path.join(env.folder("ran"), "it")
+    for key, value in (("extensions.partialClone", "origin"), ("core.repositoryFormatVersion", "1"),
+                       ("remote.origin.promisor", "true"), ("remote.origin.url", folder),
+                       ("remote.origin.uploadpack", f"touch {ran}; git-upload-pack")):
+        git("config", key, value)
+    blob = subprocess.run(["git", "-C", folder, "rev-parse", "HEAD:config.json"], check=True, text=True,
+                          capture_output=True).stdout.strip()
+    os.remove(os.path.join(folder, ".git", "objects", blob[:2], blob[2:]))
+    run = env.gw.ctl("import", folder, "platform", ok=False)
+    assert not os.path.exists(ran), run.stderr
+
+
 def test_a_git_server_does_not_steer_the_terminal(env):
     folder = env.folder("bin")
     with open(os.open(os.path.join(folder, "git"), os.O_CREAT | os.O_WRONLY, 0o700), "w", encoding="utf-8") as f:
