@@ -415,9 +415,10 @@ static enum cg_err open_repository(const struct cg_import_source *source, struct
     }
     r->index = cg_strdup(url_of(source->text));
     if (has_password(r->index))
-        return cg_error_set(err, CG_ERR_INVALID,
-                            "no password belongs into an address, nor over HTTP a user, which may be a token: git has credential "
-                            "helpers and .netrc for them");
+        return cg_error_set(
+            err, CG_ERR_INVALID,
+            "no password belongs into an address, nor over HTTP a user, which may be a token: git has credential "
+            "helpers and .netrc for them");
     cg_import_registry_warn(source, r->index);
     rc = make_folder(source, r->git, err);
     return rc == CG_OK ? copy_index(source, r->git, err) : rc;
