@@ -28,6 +28,7 @@ enum cg_step cg_api_deploy(struct cg_request *req);
 /* artifactory_system.c */
 enum cg_step cg_api_ping(struct cg_request *req);
 enum cg_step cg_api_readiness(struct cg_request *req);
+enum cg_step cg_api_router_health(struct cg_request *req);
 enum cg_step cg_api_version_compatible(struct cg_request *req);
 enum cg_step cg_api_usage(struct cg_request *req);
 enum cg_step cg_api_no_tokens(struct cg_request *req);

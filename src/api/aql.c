@@ -165,6 +165,14 @@ uint64_t cg_aql_offset(const struct cg_aql *aql)
     return aql->offset;
 }
 
+/* A unit is some ten nanoseconds, and for the worst of patterns some hundred. */
+#define WORK_MAX (100u * 1000 * 1000)
+
+uint64_t cg_aql_asks_max(const struct cg_aql *aql)
+{
+    return WORK_MAX / aql->cost;
+}
+
 bool cg_aql_limit(const struct cg_aql *aql, uint64_t *limit_out)
 {
     if (aql->limited)

@@ -74,6 +74,8 @@ bool cg_aql_shows(const struct cg_aql *aql, enum cg_aql_field field);
 /* The n-th field to sort by; false when there is none. */
 bool cg_aql_sort(const struct cg_aql *aql, size_t n, enum cg_aql_field *field_out, bool *descending_out);
 uint64_t cg_aql_offset(const struct cg_aql *aql);
+/* Of how many items it may be asked before it keeps a thread too long: a short query of millions. */
+uint64_t cg_aql_asks_max(const struct cg_aql *aql);
 /* False when all are wanted. */
 bool cg_aql_limit(const struct cg_aql *aql, uint64_t *limit_out);
 

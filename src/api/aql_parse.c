@@ -472,6 +472,7 @@ enum cg_err cg_aql_parse(const char *text, size_t len, struct cg_aql **aql_out, 
         rc = cg_error_set(err, CG_ERR_INVALID, "Failed to parse query: it is not UTF-8 text");
     else
         rc = query(&p);
+    p.aql->cost = p.nodes + len / 16 + 1;
     if (rc == CG_OK)
         *aql_out = p.aql;
     else

@@ -39,6 +39,7 @@ struct cg_aql {
     } sorts[CG_AQL_SORTS];
     size_t sort_count;
     uint64_t offset, limit;
+    uint64_t cost; /* of asking it about one item: criteria, and some for the length of their texts */
     bool limited;
 };
 

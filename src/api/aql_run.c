@@ -19,7 +19,8 @@ struct run {
     uint64_t skip; /* so many more are left out, */
     size_t most;   /* and so many are enough, when nothing has to be sorted */
     size_t found;
-    bool sorts, enough, too_many;
+    uint64_t asks; /* so often more the query may be asked */
+    bool sorts, enough, too_many, too_costly;
     char last[CG_CRATE_NAME_MAX + 1]; /* the crate whose folder has been looked at */
 };
 
@@ -51,6 +52,17 @@ static const char *property_of(const struct cg_aql_item *item, const char *name)
     return hit->level == 2 ? cg_artifact_property(&hit->artifact, name) : NULL;
 }
 
+/* A query of thousands of criteria, asked of each of many thousand files, would keep its thread for minutes. */
+static enum cg_aql_answer ask(struct run *run, const struct cg_aql_item *item)
+{
+    if (run->asks == 0) {
+        run->enough = run->too_costly = true;
+        return CG_AQL_NO;
+    }
+    run->asks--;
+    return cg_aql_ask(run->aql, item);
+}
+
 static bool fits(struct run *run, struct cg_hit *hit)
 {
     char path[CG_HIT_NAME_SIZE], name[CG_HIT_NAME_SIZE];
@@ -65,7 +77,7 @@ static bool fits(struct run *run, struct cg_hit *hit)
                                .cls = hit};
 
     cg_hit_place(hit, path, name);
-    return cg_aql_ask(run->aql, &item) == CG_AQL_YES;
+    return ask(run, &item) == CG_AQL_YES;
 }
 
 static void keep(struct run *run, const struct cg_hit *hit)
@@ -132,7 +144,7 @@ static bool may_hold(void *cls, const char *index_name)
     if (run->enough)
         return false;
     snprintf(path, sizeof(path), "crates/%s", index_name);
-    return cg_aql_ask(run->aql, &file) != CG_AQL_NO || cg_aql_ask(run->aql, &folder) != CG_AQL_NO;
+    return ask(run, &file) != CG_AQL_NO || ask(run, &folder) != CG_AQL_NO;
 }
 
 /* May anything in the namespace match? What nobody asks about need not be judged. */
@@ -140,7 +152,7 @@ static bool is_asked_about(struct run *run)
 {
     struct cg_aql_item item = {.repo = run->ns->name, .repo_alias = run->alias};
 
-    return cg_aql_ask(run->aql, &item) != CG_AQL_NO;
+    return ask(run, &item) != CG_AQL_NO;
 }
 
 static enum cg_err search_namespace(struct run *run, const struct cg_conf_namespace *ns)
@@ -173,6 +185,10 @@ static enum cg_err search_all(struct run *run)
         rc = cg_error_set(&run->req->error, CG_ERR_INVALID,
                           "this query finds more than %d items: narrow it, or take them in turns by offset and limit",
                           CG_HITS_MAX);
+    else if (rc == CG_OK && run->too_costly)
+        rc = cg_error_set(&run->req->error, CG_ERR_INVALID,
+                          "this query has too many criteria for as many items as there are: narrow it by \"repo\" and "
+                          "\"path\", or ask several shorter ones");
     return rc;
 }
 
@@ -248,7 +264,8 @@ static void cut(struct cg_hits *hits, uint64_t offset, size_t most)
 
 enum cg_err cg_aql_run(struct cg_request *req, const struct cg_aql *aql, struct cg_hits *hits_out)
 {
-    struct run run = {.req = req, .aql = aql, .skip = cg_aql_offset(aql), .most = SIZE_MAX};
+    struct run run = {
+        .req = req, .aql = aql, .skip = cg_aql_offset(aql), .most = SIZE_MAX, .asks = cg_aql_asks_max(aql)};
     enum cg_aql_field field;
     uint64_t limit;
     bool descending;

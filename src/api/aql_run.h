@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 /*
  * A query over everything that its caller may read. Bounded: what is found is
- * kept up to CG_HITS_MAX, and a query that would find more is refused with the
- * advice to narrow it, never cut short in silence. Blocks; workers only.
+ * kept up to CG_HITS_MAX, and a query that would find more, or would ask too many
+ * items about too many criteria, is refused with the advice to narrow it, never
+ * cut short in silence. Blocks; workers only.
  */
 #ifndef CG_API_AQL_RUN_H
 #define CG_API_AQL_RUN_H
@@ -29,8 +30,8 @@ struct cg_hits {
 /* Its path and name as queries compare them: "crates/demo" and "demo-1.0.0.crate". */
 void cg_hit_place(const struct cg_hit *hit, char path[CG_HIT_NAME_SIZE], char name[CG_HIT_NAME_SIZE]);
 
-/* Sorted, and cut by offset and limit. INVALID (too many), UNAVAILABLE, also when some namespace cannot be judged, for
- * then nobody knows whether the answer is complete; the reason is in req->error. */
+/* Sorted, and cut by offset and limit. INVALID (too many, too costly), UNAVAILABLE, also when some namespace cannot be
+ * judged, for then nobody knows whether the answer is complete; the reason is in req->error. */
 enum cg_err cg_aql_run(struct cg_request *req, const struct cg_aql *aql, struct cg_hits *hits_out) CG_CHECK;
 void cg_hits_free(struct cg_hits *hits);
 

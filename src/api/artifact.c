@@ -55,10 +55,25 @@ static enum cg_step send_checksum(struct cg_request *req, const char *version)
     return cg_respond_text(req, 200, "text/plain", cg_arena_strndup(req->arena, etag + 1, strlen(etag) - 2));
 }
 
+/* "path;name+=value" gives a file only when it has the property; others are conditions only where it has another value
+ * of it. Clients have no properties of ours in mind, and of theirs none is kept. */
+static bool has_mandatory_property(const struct cg_request *req)
+{
+    const char *matrix = strchr(req->target, ';');
+
+    return matrix && (strstr(matrix, "+=") || strcasestr(matrix, "%2b="));
+}
+
 enum cg_step cg_api_artifact(struct cg_request *req)
 {
     const char *file = req->params[2], *version;
 
+    if (has_mandatory_property(req)) {
+        cg_error_set(&req->error, CG_ERR_ABSENT,
+                     "no file has the property that this address makes a condition (\"+=\"): properties sent with a "
+                     "deploy are not kept here");
+        return cg_respond_error(req, NULL);
+    }
     if ((version = cg_artifact_version(req, req->crate, file, ".crate")) != NULL)
         return with_headers(req, cg_api_send_crate(req, req->crate, version), file);
     if ((version = cg_artifact_version(req, req->crate, file, ".crate.sha256")) != NULL)

@@ -107,7 +107,13 @@ static enum cg_step answer(struct cg_request *req, const struct cg_aql *aql,
     cg_buf_init(&body, CG_REPOSITORY_ANSWER_MAX);
     write(req, aql, &hits, &body);
     cg_hits_free(&hits);
-    return cg_respond_json(req, 200, &body);
+    if (!cg_buf_failed(&body))
+        return cg_respond_json(req, 200, &body);
+    cg_buf_free(&body);
+    cg_error_set(&req->error, CG_ERR_INVALID,
+                 "this answer is longer than %u bytes: narrow the query, or take it in turns by offset and limit",
+                 CG_REPOSITORY_ANSWER_MAX);
+    return refuse_query(req, &req->error);
 }
 
 static void write_items(struct cg_request *req, const struct cg_aql *aql, const struct cg_hits *hits,

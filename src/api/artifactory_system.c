@@ -27,6 +27,16 @@ enum cg_step cg_api_readiness(struct cg_request *req)
     return req->response.status == 200 ? cg_respond_text(req, 200, "text/plain", "OK") : step;
 }
 
+/* What load balancers in front of an Artifactory ask (artifactory.md 5); they look at the status. */
+enum cg_step cg_api_router_health(struct cg_request *req)
+{
+    static const char healthy[] =
+        "{\"router\":{\"node_id\":\"crategate\",\"state\":\"HEALTHY\",\"message\":\"OK\"},\"services\":[]}";
+    enum cg_step step = cg_api_readyz(req);
+
+    return req->response.status == 200 ? cg_respond_text(req, 200, "application/json", healthy) : step;
+}
+
 enum cg_step cg_api_version_compatible(struct cg_request *req)
 {
     return cg_respond_text(req, 200, "application/json",

@@ -17,6 +17,7 @@
 #define ROUTE(...) ROUTE_OF(CARGO, false, __VA_ARGS__)
 #define ASKING_ROUTE(...) ROUTE_OF(CARGO, true, __VA_ARGS__)
 #define JFROG(...) ROUTE_OF(ARTIFACTORY, false, __VA_ARGS__) /* for Artifactory's clients, answered in its shapes */
+#define ASKING_JFROG(...) ROUTE_OF(ARTIFACTORY, true, __VA_ARGS__)
 
 static const struct cg_route routes[] = {
     /* clang-format off */
@@ -28,8 +29,9 @@ static const struct cg_route routes[] = {
     ROUTE(CG_GET, "/api/cargo/{ns}/v1/crates/{crate}/{version}/download", READ, TOKEN, NONE, NONE, NULL, cg_api_download,
           "The `.crate`"),
     ROUTE(CG_GET, API "/{crate}/{version}/download", READ, TOKEN, NONE, NONE, NULL, cg_api_download, "The `.crate`"),
-    JFROG(CG_GET, "/{ns}/crates/{crate}/{file}", READ, TOKEN, NONE, NONE, NULL, cg_api_artifact,
-          "The `.crate` under Artifactory's artifact path; `.sha256` behind it gives its checksum"),
+    JFROG(CG_GET, "/{ns}/crates/{crate}/{file}[;properties]", READ, TOKEN, NONE, NONE, NULL, cg_api_artifact,
+          "The `.crate` under Artifactory's artifact path; `.sha256` behind it gives its checksum. "
+          "Properties are passed over, but a mandatory one (`;name+=value`) is 404"),
     ROUTE(CG_GET, "/api/cargo/{ns}/index", READ, TOKEN, NONE, NONE, cg_api_config, NULL,
           "The registry's configuration, for who leaves out the rest of its address"),
     ROUTE(CG_GET, "/api/cargo/{ns}/index/", READ, TOKEN, NONE, NONE, cg_api_config, NULL, "The same"),
@@ -74,13 +76,16 @@ static const struct cg_route routes[] = {
     JFROG(CG_PUT, "/{ns}/crates/{*path}[;properties]", PUBLISH, TOKEN, SPOOL, PUBLISH, NULL, cg_api_deploy,
           "Publishes a bare `.crate`, put at `NAME/NAME-VERSION.crate`: Artifactory's deploy. `X-Checksum-*` are verified; "
           "`X-Checksum-Deploy: true` asks whether the bytes are there already; other bytes than those there are 409"),
-    JFROG(CG_GET, "/{ns}/crates/{*path}", READ, TOKEN, NONE, NONE, NULL, cg_api_artifact_elsewhere,
+    JFROG(CG_GET, "/{ns}/crates/{*path}[;properties]", READ, TOKEN, NONE, NONE, NULL, cg_api_artifact_elsewhere,
           "404: no crate is elsewhere"),
     JFROG(CG_GET, "/api/system/ping", NONE, NONE, NONE, NONE, cg_api_ping, NULL, "`OK`"),
     JFROG(CG_GET, "/api/system/version", NONE, NONE, NONE, NONE, cg_api_version_compatible, NULL,
           "The version of Artifactory whose clients may take this for one"),
-    JFROG(CG_GET, "/api/v1/system/readiness", NONE, NONE, NONE, NONE, NULL, cg_api_readiness, "`OK` when `/readyz` is 200"),
+    ASKING_JFROG(CG_GET, "/api/v1/system/readiness", NONE, NONE, NONE, NONE, NULL, cg_api_readiness,
+                 "`OK` when `/readyz` is 200"),
     JFROG(CG_GET, "/api/v1/system/liveness", NONE, NONE, NONE, NONE, cg_api_ping, NULL, "`OK`"),
+    ASKING_JFROG(CG_GET, "/router/api/v1/system/health", NONE, NONE, NONE, NONE, NULL, cg_api_router_health,
+                 "200 when `/readyz` is, else 503; asked beside `/artifactory`, not below it"),
     JFROG(CG_POST, "/api/system/usage", NONE, NONE, MEMORY, NONE, cg_api_usage, NULL, "200; nothing is kept"),
     JFROG(CG_GET, "/api/v1/uploads/config", NONE, NONE, NONE, NONE, cg_api_uploads_config, NULL,
           "Uploads in parts are not taken"),

@@ -165,7 +165,8 @@ static void check_repository_twice(struct cg_conf_context *ctx, const struct cg_
     const struct cg_conf_artifactory *a = cg_conf_artifactory(ctx->conf, first->artifactory);
     const struct cg_conf_artifactory *b = cg_conf_artifactory(ctx->conf, second->artifactory);
 
-    if (a && b && *second->repository && cg_streq(a->url, b->url) && cg_streq(first->repository, second->repository))
+    if (a && b && *second->repository && cg_streq_nocase(a->url, b->url) &&
+        cg_streq(first->repository, second->repository))
         cg_conf_problem(ctx, &place, "repository", -1,
                         "%s is the repository of namespace %s (line %u) already; each needs one of its own",
                         second->repository, first->name, cg_conf_line(ctx, &there, "repository", -1));

@@ -88,8 +88,7 @@ static void report_artifactory(void *cls, int ok, const char *step, const char *
     if (ok >= 0)
         cg_ctl_step(ok, step, text);
     else
-        printf("  %-4s  %s%s%s\n", ok == -2 ? "WARN" : "note", step, text && *text ? ": " : "", text ? text : "");
-    fflush(stdout);
+        cg_ctl_line(ok == -2 ? "WARN" : "note", step, text);
 }
 
 static void tell_index(const char *sentence)

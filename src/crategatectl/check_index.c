@@ -50,7 +50,7 @@ void cg_ctl_lines_free(struct cg_ctl_lines *lines)
 
 static void CG_PRINTF(2, 3) wrong(const struct pair *pair, const char *fmt, ...)
 {
-    char text[512];
+    char text[512], shown[512];
     va_list args;
 
     if (pair->lines->wrong++ >= WRONG_MAX)
@@ -58,7 +58,8 @@ static void CG_PRINTF(2, 3) wrong(const struct pair *pair, const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
-    cg_buf_addf(&pair->lines->sentences, "%s %s: %s\n", pair->package->name, pair->package->version, text);
+    cg_str_printable(text, strlen(text), shown, sizeof(shown)); /* a line's end would begin another sentence */
+    cg_buf_addf(&pair->lines->sentences, "%s %s: %s\n", pair->package->name, pair->package->version, shown);
 }
 
 static void seen(const struct pair *pair, enum trait trait, bool is)

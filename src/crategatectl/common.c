@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/str.h"
 #include "crategated/wiring.h"
 
 int cg_ctl_fail(const struct cg_error *err, const char *fmt, ...)
@@ -32,10 +33,19 @@ int cg_ctl_usage(const char *synopsis)
     return CG_CTL_USAGE;
 }
 
+void cg_ctl_line(const char *mark, const char *what, const char *text)
+{
+    char shown[2 * CG_ERROR_DETAIL_MAX] = "";
+
+    if (text)
+        cg_str_printable(text, strlen(text), shown, sizeof(shown));
+    printf("  %-4s  %s%s%s\n", mark, what, *shown ? ": " : "", shown);
+    fflush(stdout);
+}
+
 void cg_ctl_step(bool ok, const char *what, const char *text)
 {
-    printf("  %-4s  %s%s%s\n", ok ? "ok" : "FAIL", what, text && *text ? ": " : "", text ? text : "");
-    fflush(stdout);
+    cg_ctl_line(ok ? "ok" : "FAIL", what, text);
 }
 
 void cg_ctl_report(void *cls, int ok, const char *step, const char *text)

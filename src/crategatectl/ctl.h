@@ -45,6 +45,8 @@ int cg_ctl_verify(struct cg_ctl *ctl, int argc, char **argv);
 /* Prints "crategatectl: TEXT: detail" and the hidden cause; returns CG_CTL_FAILED. */
 int cg_ctl_fail(const struct cg_error *err, const char *fmt, ...) CG_PRINTF(2, 3);
 int cg_ctl_usage(const char *synopsis);
+/* A line of a check's report. The text may quote what others wrote: it is made printable. NULL or "": none. */
+void cg_ctl_line(const char *mark, const char *what, const char *text);
 /* One step of a check: "  ok    TEXT" or "  FAIL  TEXT". */
 void cg_ctl_step(bool ok, const char *what, const char *text);
 /* The directory's report callback for the same; cls is an int that counts failures, may be NULL. */

@@ -27,6 +27,7 @@ static void on_signal(int sig)
 
 struct tally {
     size_t done, same, refused;
+    size_t yanked; /* of the same */
     size_t lost; /* of the refused, the last ones: another server did not give them */
 };
 
@@ -101,11 +102,13 @@ static enum cg_err list_all(struct cg_import_source *source, bool folder, struct
                             "--token-file, --crate, --crates and --with-dependencies are for registries with an index; "
                             "all of a folder or repository is imported");
     rc = folder ? cg_import_folder(source, err) : cg_import_repository(source, err);
-    if (rc == CG_OK && source->count)
+    if (rc != CG_OK)
+        return rc;
+    if (source->count)
         qsort(source->items, source->count, sizeof(*source->items), by_version);
     source->units = source->count;
     source->next = next_listed;
-    return rc;
+    return CG_OK;
 }
 
 static bool is_folder(const char *path)
@@ -175,6 +178,7 @@ static enum cg_err import_one(struct cg_import_source *source, struct cg_import_
     tally->refused += rc != CG_OK;
     tally->same += rc == CG_OK && same;
     tally->done += rc == CG_OK && !same;
+    tally->yanked += item->yanked_now;
     return CG_OK;
 }
 
@@ -204,6 +208,15 @@ static enum cg_err import(struct cg_import_source *source, struct tally *tally, 
     return interrupted ? CG_OK : rc;
 }
 
+/* A source that could not be opened has only an error to tell of. */
+static void tell_tally(const struct cg_import_source *source, const struct tally *tally)
+{
+    printf("%zu crates imported, %zu were there already, %zu refused, of %zu%s\n", tally->done, tally->same,
+           tally->refused, source->count, interrupted ? " (interrupted; run it again for the rest)" : "");
+    if (tally->yanked)
+        printf("%zu of those that were there have been yanked at the source since, and so here\n", tally->yanked);
+}
+
 static int conclude(const struct cg_import_source *source, const struct tally *tally, enum cg_err rc,
                     const struct cg_error *err)
 {
@@ -211,8 +224,8 @@ static int conclude(const struct cg_import_source *source, const struct tally *t
 
     cg_str_printable(err->detail, strlen(err->detail), shown.detail, sizeof(shown.detail));
     cg_import_progress_clear();
-    printf("%zu crates imported, %zu were there already, %zu refused, of %zu%s\n", tally->done, tally->same,
-           tally->refused, source->count, interrupted ? " (interrupted; run it again for the rest)" : "");
+    if (rc == CG_OK || source->next)
+        tell_tally(source, tally);
     if (rc != CG_OK)
         return cg_ctl_fail(&shown, "import");
     return tally->refused || interrupted ? CG_CTL_FAILED : CG_CTL_OK;

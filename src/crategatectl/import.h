@@ -30,6 +30,7 @@ struct cg_import_item {
     int64_t pubtime;
     char *fault; /* why it cannot be imported at all, else NULL */
     bool lost;   /* out: another server did not answer; others may have more luck */
+    bool yanked_now; /* out: it was there, and has been yanked at its source since */
 };
 
 struct cg_import_publisher;
@@ -93,7 +94,8 @@ void cg_import_publisher_free(struct cg_import_publisher **publisher);
  * or cannot be told. */
 enum cg_err cg_import_there(struct cg_import_publisher *publisher, const struct cg_import_item *item,
                             struct cg_error *err) CG_CHECK;
-/* *same_out: it was there already. What a publish refuses, or UNAVAILABLE, INTERNAL. */
+/* *same_out: it was there already; then a yank is taken over, but none is taken back. What a publish refuses, or
+ * UNAVAILABLE, INTERNAL. */
 enum cg_err cg_import_publish(struct cg_import_publisher *publisher, struct cg_import_source *source,
                               struct cg_import_item *item, bool *same_out, struct cg_error *err) CG_CHECK;
 

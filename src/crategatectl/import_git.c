@@ -27,6 +27,7 @@
 
 #define CONFIG_MAX (256u * 1024)
 #define LOOK_NS (50L * 1000 * 1000)
+#define SAID_MAX 1024 /* of one line */
 
 extern char **environ;
 
@@ -75,20 +76,27 @@ static const char *url_of(const char *text)
     return text;
 }
 
-/* It would be in the list of processes and in the audit trail. */
+/* It would be in the list of processes and in the audit trail. Over HTTP a user's name alone may be a token. */
 static bool has_password(const char *url)
 {
-    const char *host = strstr(url, "://");
-    const char *at = host ? strchr(host + 3, '@') : NULL, *colon = host ? strchr(host + 3, ':') : NULL;
+    const char *host = strstr(url, "://"), *end = host ? strchrnul(host + 3, '/') : NULL;
+    const char *at = host ? memrchr(host, '@', (size_t)(end - host)) : NULL;
 
-    return at && colon && colon < at && at < strchrnul(host + 3, '/');
+    return at && (cg_str_starts_nocase(url, "http") || memchr(host + 3, ':', (size_t)(at - host - 3)));
 }
 
 /* Running git */
 
 struct pipes {
     int in, out; /* of the child; -1: /dev/null */
+    int err;     /* -1: ours */
 };
+
+/* Another git that is started does not inherit them. */
+static enum cg_err make_pipe(int ends[2], struct cg_error *err)
+{
+    return pipe2(ends, O_CLOEXEC) == 0 ? CG_OK : cg_error_set(err, CG_ERR_UNAVAILABLE, "no pipe: %m");
+}
 
 static enum cg_err spawn(const char *const *argv, const struct pipes *pipes, pid_t *pid_out, struct cg_error *err)
 {
@@ -104,6 +112,8 @@ static enum cg_err spawn(const char *const *argv, const struct pipes *pipes, pid
         posix_spawn_file_actions_adddup2(&actions, pipes->out, STDOUT_FILENO);
     else
         posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+    if (pipes->err >= 0)
+        posix_spawn_file_actions_adddup2(&actions, pipes->err, STDERR_FILENO);
     rc = posix_spawnp(pid_out, "git", &actions, NULL, (char *const *)(uintptr_t)argv, environ);
     posix_spawn_file_actions_destroy(&actions);
     if (rc == 0)
@@ -115,20 +125,58 @@ static enum cg_err spawn(const char *const *argv, const struct pipes *pipes, pid
     return cg_error_set(err, CG_ERR_UNAVAILABLE, "git cannot be run: %s", strerror(rc));
 }
 
+static void tell_line(struct cg_buf *line)
+{
+    char shown[SAID_MAX + 1];
+
+    cg_str_printable(cg_buf_str(line), line->len, shown, sizeof(shown));
+    if (*shown)
+        fprintf(stderr, "%s\n", shown);
+    cg_buf_reset(line);
+}
+
+/* What git has to say holds what the server has to say, which is not to steer the terminal. Never waits: what git
+ * leaves running (a shared connection, a cache of passwords) may keep the other end open. */
+static void tell_said(int fd, struct cg_buf *line)
+{
+    char bytes[512];
+    ssize_t n;
+
+    while (fd >= 0 && (n = read(fd, bytes, sizeof(bytes))) > 0)
+        for (ssize_t i = 0; i < n; i++) {
+            if (bytes[i] != '\n' && bytes[i] != '\r')
+                cg_buf_addch(line, bytes[i]);
+            if (bytes[i] == '\n' || bytes[i] == '\r' || line->len == SAID_MAX)
+                tell_line(line);
+        }
+}
+
+struct running {
+    pid_t pid;
+    int said; /* its standard error, or -1 */
+    const char *what;
+};
+
 /* An interrupt ends it. */
-static enum cg_err wait_for(pid_t pid, volatile sig_atomic_t *stop, const char *what, struct cg_error *err)
+static enum cg_err wait_for(const struct running *git, volatile sig_atomic_t *stop, struct cg_error *err)
 {
     const struct timespec pause = {.tv_nsec = LOOK_NS};
+    struct cg_buf line;
     int status = 0;
 
-    while (waitpid(pid, &status, WNOHANG) == 0) {
+    cg_buf_init(&line, SAID_MAX + 1);
+    while (waitpid(git->pid, &status, WNOHANG) == 0) {
         if (*stop)
-            kill(pid, SIGTERM);
+            kill(git->pid, SIGTERM);
+        tell_said(git->said, &line);
         nanosleep(&pause, NULL);
     }
+    tell_said(git->said, &line);
+    tell_line(&line);
+    cg_buf_free(&line);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return CG_OK;
-    return cg_error_set(err, CG_ERR_UNAVAILABLE, "git could not %s; what it said is above", what);
+    return cg_error_set(err, CG_ERR_UNAVAILABLE, "git could not %s; what it said is above", git->what);
 }
 
 /* A copy of our own */
@@ -175,22 +223,23 @@ static enum cg_err copy_index(const struct cg_import_source *source, struct cg_i
     const char *url = url_of(source->text);
     const char *const argv[] = {"git",       "clone", "--quiet", "--bare",        "--depth=1", "--single-branch",
                                 "--no-tags", "--",    url,       git->repository, NULL};
-    const struct pipes none = {-1, -1};
-    pid_t pid;
-    enum cg_err rc = spawn(argv, &none, &pid, err);
+    struct running running = {.what = "copy the index"};
+    int said[2];
+    enum cg_err rc = make_pipe(said, err);
 
+    if (rc != CG_OK)
+        return rc;
+    (void)fcntl(said[0], F_SETFL, O_NONBLOCK);
+    rc = spawn(argv, &(struct pipes){-1, -1, said[1]}, &running.pid, err);
+    close(said[1]);
+    running.said = said[0];
     if (rc == CG_OK)
-        rc = wait_for(pid, source->stop, "copy the index", err);
+        rc = wait_for(&running, source->stop, err);
+    close(said[0]);
     return rc;
 }
 
 /* Reading */
-
-/* Another git that is started does not inherit them. */
-static enum cg_err make_pipe(int ends[2], struct cg_error *err)
-{
-    return pipe2(ends, O_CLOEXEC) == 0 ? CG_OK : cg_error_set(err, CG_ERR_UNAVAILABLE, "no pipe: %m");
-}
 
 static enum cg_err start_reader(struct cg_import_git *git, struct cg_error *err)
 {
@@ -207,7 +256,7 @@ static enum cg_err start_reader(struct cg_import_git *git, struct cg_error *err)
         close(ask[1]);
         return rc;
     }
-    pipes = (struct pipes){ask[0], answer[1]};
+    pipes = (struct pipes){ask[0], answer[1], -1};
     rc = spawn(argv, &pipes, &git->reader, err);
     close(ask[0]);
     close(answer[1]);
@@ -310,20 +359,20 @@ static enum cg_err list(const struct cg_import_source *source, struct cg_import_
                                 "-z",  "--name-only", "--full-tree",      "HEAD",    NULL};
     int answer[2];
     struct pipes pipes;
+    struct running running = {.said = -1, .what = "list the index"};
     FILE *listing;
-    pid_t pid;
     enum cg_err rc = make_pipe(answer, err);
 
     if (rc != CG_OK)
         return rc;
-    pipes = (struct pipes){-1, answer[1]};
-    rc = spawn(argv, &pipes, &pid, err);
+    pipes = (struct pipes){-1, answer[1], -1};
+    rc = spawn(argv, &pipes, &running.pid, err);
     close(answer[1]);
     listing = fdopen(answer[0], "r");
     CG_ASSERT(listing);
     if (rc == CG_OK) {
         take_names(r, listing);
-        rc = wait_for(pid, source->stop, "list the index", err);
+        rc = wait_for(&running, source->stop, err);
     }
     fclose(listing);
     return rc;
@@ -366,8 +415,11 @@ static enum cg_err open_repository(const struct cg_import_source *source, struct
     }
     r->index = cg_strdup(url_of(source->text));
     if (has_password(r->index))
-        return cg_error_set(err, CG_ERR_INVALID,
-                            "no password belongs into an address; git has credential helpers and .netrc for it");
+        return cg_error_set(
+            err, CG_ERR_INVALID,
+            "no password belongs into an address, nor over HTTP a user, which may be a token: git has credential "
+            "helpers and .netrc for them");
+    cg_import_registry_warn(source, r->index);
     rc = make_folder(source, r->git, err);
     return rc == CG_OK ? copy_index(source, r->git, err) : rc;
 }
@@ -375,11 +427,21 @@ static enum cg_err open_repository(const struct cg_import_source *source, struct
 /* Others' settings for git are about others' repositories. */
 static void prepare_environment(void)
 {
-    unsetenv("GIT_DIR");
-    unsetenv("GIT_WORK_TREE");
-    unsetenv("GIT_INDEX_FILE");
+    static const char *const others[] = {"GIT_DIR",        "GIT_WORK_TREE",        "GIT_INDEX_FILE",
+                                         "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+                                         "GIT_NAMESPACE"};
+
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        unsetenv(others[i]);
     setenv("GIT_ALLOW_PROTOCOL", "https:http:ssh:git:file", 0);
     setenv("GIT_NO_LAZY_FETCH", "1", 1);
+}
+
+/* From here on git only reads. A repository whose own configuration says that parts of it are elsewhere would otherwise
+ * have them fetched, by the program that it names; older gits do not know GIT_NO_LAZY_FETCH. */
+static void end_fetching(void)
+{
+    setenv("GIT_ALLOW_PROTOCOL", "none", 1);
 }
 
 enum cg_err cg_import_git(struct cg_import_source *source, struct cg_error *err)
@@ -395,6 +457,7 @@ enum cg_err cg_import_git(struct cg_import_source *source, struct cg_error *err)
     r->read = read_index;
     prepare_environment();
     rc = open_repository(source, r, err);
+    end_fetching();
     if (rc == CG_OK) {
         r->identity = cg_strdup(r->index);
         r->local = cg_str_starts(r->index, "file://");

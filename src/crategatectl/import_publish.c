@@ -154,15 +154,15 @@ static enum cg_err read_frame(void *cls, uint64_t offset, void *bytes, size_t le
 /* Publishing */
 
 static void record(struct cg_import_publisher *p, const struct cg_import_source *source, const struct cg_change *change,
-                   bool yanked)
+                   enum cg_audit_event event, const char *detail)
 {
-    struct cg_audit_record audit = {.event = CG_AUDIT_IMPORT,
+    struct cg_audit_record audit = {.event = event,
                                     .actor = p->ctl->actor,
                                     .namespace_name = p->ns,
                                     .crate = change->crate,
                                     .version = change->version,
                                     .target = source->text,
-                                    .detail = yanked ? "it is yanked there, so here" : NULL};
+                                    .detail = detail};
     struct cg_error err = {0};
 
     if (p->audit && cg_audit_write(p->audit, &audit, &err) != CG_OK)
@@ -196,7 +196,7 @@ static enum cg_err publish_open(struct cg_import_publisher *p, struct cg_import_
     if (rc != CG_OK)
         return rc;
     if (!change.unchanged) {
-        record(p, source, &change, item->yanked);
+        record(p, source, &change, CG_AUDIT_IMPORT, item->yanked ? "it is yanked there, so here" : NULL);
         rc = md->ops->generation_bump(md, "index", err);
     }
     if (rc == CG_OK)
@@ -259,6 +259,25 @@ enum cg_err cg_import_there(struct cg_import_publisher *p, const struct cg_impor
     return rc;
 }
 
+/* What has been yanked there since an earlier import. Never the other way: a yank here may have reasons of its own. */
+static enum cg_err take_yank(struct cg_import_publisher *p, const struct cg_import_source *source,
+                             struct cg_import_item *item, struct cg_error *err)
+{
+    struct cg_change change = {.policy = p->policy, .caller = &p->caller, .ns = p->ns};
+    struct cg_metadata *md = p->session.md;
+    struct cg_buf answer;
+    enum cg_err rc;
+
+    cg_buf_init(&answer, ANSWER_MAX);
+    rc = cg_registry_yank(p->session.reg, &change, item->name, item->version, true, &answer, err);
+    cg_buf_free(&answer);
+    if (rc != CG_OK || change.unchanged)
+        return rc;
+    item->yanked_now = true;
+    record(p, source, &change, CG_AUDIT_CRATE_YANK, "yanked there since it was imported, so here");
+    return md->ops->generation_bump(md, "index", err);
+}
+
 enum cg_err cg_import_publish(struct cg_import_publisher *p, struct cg_import_source *source,
                               struct cg_import_item *item, bool *same_out, struct cg_error *err)
 {
@@ -270,8 +289,8 @@ enum cg_err cg_import_publish(struct cg_import_publisher *p, struct cg_import_so
         return cg_error_set(err, CG_ERR_INVALID, "the file is not called NAME-VERSION.crate");
     rc = cg_import_there(p, item, err);
     if (rc == CG_ERR_ABSENT)
-        return fetch_and_publish(p, source, item, same_out, err);
-    if (rc == CG_OK)
+        rc = fetch_and_publish(p, source, item, same_out, err);
+    else if (rc == CG_OK)
         *same_out = true;
-    return rc;
+    return rc == CG_OK && *same_out && item->yanked ? take_yank(p, source, item, err) : rc;
 }

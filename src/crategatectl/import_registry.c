@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -104,6 +105,18 @@ bool cg_import_shows_token(const struct cg_import_registry *r, const char *url)
     if (cg_fetch_same_origin(url, r->index))
         return true;
     return r->auth_required && (cg_str_starts_nocase(url, "https://") || cg_fetch_is_loopback(url));
+}
+
+void cg_import_registry_warn(const struct cg_import_source *source, const char *url)
+{
+    bool clear = cg_str_starts_nocase(url, "http://") || cg_str_starts_nocase(url, "git://");
+
+    if (!clear || cg_fetch_is_loopback(url))
+        return;
+    fprintf(stderr,
+            "crategatectl: warning: %s is not protected by TLS: whoever is on the way can read%s and change what is "
+            "imported\n",
+            url, source->options->token.len ? " the token and the crates" : " the crates");
 }
 
 /* Fetching ahead */

@@ -84,6 +84,8 @@ enum cg_err cg_import_registry_config(struct cg_import_registry *registry, const
                                       struct cg_error *err) CG_CHECK;
 /* May the credential be shown at that address? The index's own origin, or where config.json says that all takes it. */
 bool cg_import_shows_token(const struct cg_import_registry *registry, const char *url);
+/* Tells the administrator when the index's address has no TLS, and is not on this machine. */
+void cg_import_registry_warn(const struct cg_import_source *source, const char *url);
 /* Makes it the source's: index, next, open. */
 void cg_import_registry_serve(struct cg_import_source *source, struct cg_import_registry *registry);
 

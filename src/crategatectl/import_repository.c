@@ -43,8 +43,9 @@ static enum cg_err check_target(const struct cg_conf *conf, const struct cg_conf
                                 const char *ns, struct cg_error *err)
 {
     const struct cg_conf_namespace *target = cg_conf_namespace(conf, ns);
+    const struct cg_conf_artifactory *its = target ? cg_conf_artifactory(conf, target->artifactory) : NULL;
 
-    if (target && target->storage == CG_STORAGE_ARTIFACTORY && strcmp(target->artifactory, art->name) == 0 &&
+    if (its && target->storage == CG_STORAGE_ARTIFACTORY && cg_streq_nocase(its->url, art->url) &&
         strcmp(target->repository, key) == 0)
         return cg_error_set(
             err, CG_ERR_CONFLICT,

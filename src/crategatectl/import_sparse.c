@@ -37,16 +37,6 @@ static enum cg_err read_address(const char *text, char **url_out, struct cg_erro
     return CG_OK;
 }
 
-static void warn_of_clear_text(const struct cg_import_source *source, const char *url)
-{
-    if (cg_str_starts_nocase(url, "https://") || cg_fetch_is_loopback(url))
-        return;
-    fprintf(stderr,
-            "crategatectl: warning: %s is not protected by TLS: whoever is on the way can read%s and change what is "
-            "imported\n",
-            url, source->options->token.len ? " the token and the crates" : " the crates");
-}
-
 static enum cg_err get(struct cg_import_registry *r, const char *url, struct cg_buf *out, struct cg_error *err)
 {
     const struct cg_fetch_wish wish = {
@@ -167,7 +157,7 @@ enum cg_err cg_import_sparse(struct cg_import_source *source, struct cg_error *e
     if (rc != CG_OK)
         return rc;
     r->identity = cg_asprintf(KIND "%s", r->index);
-    warn_of_clear_text(source, r->index);
+    cg_import_registry_warn(source, r->index);
     rc = read_config(r, err);
     if (rc == CG_OK)
         rc = find_names(r, err);

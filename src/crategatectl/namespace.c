@@ -62,7 +62,11 @@ static int print_namespace(const struct cg_conf *conf, const struct cg_conf_name
 
     if (count_crates(conf, ns, &crates, &err) != CG_OK)
         return cg_ctl_fail(&err, "namespace %s", ns->name);
-    printf("%s  local, filesystem, %lu crates\n", ns->name, crates);
+    if (ns->storage == CG_STORAGE_ARTIFACTORY)
+        printf("%s  local, repository %s of Artifactory %s, %lu crates\n", ns->name, ns->repository, ns->artifactory,
+               crates);
+    else
+        printf("%s  local, filesystem, %lu crates\n", ns->name, crates);
     if (ns->team_dn)
         printf("    team of group %s\n", ns->team_dn);
     printf("    sparse+%s/api/cargo/%s/index/\n", conf->public_url, ns->name);

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/str.h"
+
 #define SYNOPSIS "verify [--repair] [NAMESPACE]"
 
 static volatile bool interrupted;
@@ -25,12 +27,16 @@ static void show_progress(void *cls, const char *ns, uint64_t done, uint64_t tot
         fprintf(stderr, "\r%s: %llu of %llu crates\033[K", ns, (unsigned long long)done, (unsigned long long)total);
 }
 
+/* A reason may quote what others wrote. */
 static void show_problem(void *cls, const char *ns, const char *what, bool repaired)
 {
+    char shown[2 * CG_ERROR_DETAIL_MAX];
+
     (void)cls;
+    cg_str_printable(what, strlen(what), shown, sizeof(shown));
     if (isatty(STDERR_FILENO))
         fputs("\r\033[K", stderr);
-    printf("%s: %s%s\n", ns, what, repaired ? " (repaired)" : "");
+    printf("%s: %s%s\n", ns, shown, repaired ? " (repaired)" : "");
 }
 
 static enum cg_err verify_all(struct cg_ctl *ctl, struct cg_registry *reg, const char *only, struct cg_verify *verify,

@@ -250,6 +250,16 @@ def test_a_download_has_what_jf_looks_at(env):
     assert "Unable to find item" in error_of(get(env, "/team/crates/jf-down/readme.txt"), 404)
     assert "Unable to find item" in error_of(get(env, "/team/crates/jf-down"), 404)
     assert error_of(get(env, "/team/crates/jf-down/jf-down-9.9.9.crate"), 404)
+    # Properties behind the path are passed over, unless they are a condition.
+    assert gw.request("GET", path + ";build.name=app;channel=a,b", token=env.tokens["pete"]).body == data
+    assert gw.request("GET", path + ".sha256;build.name=app", token=env.tokens["pete"]).text == sums(data)["sha256"]
+    for condition in ("channel+=stable", "channel%2B=stable", "channel%2b=stable"):
+        wanted = gw.request("GET", f"{path};build.name=app;{condition}", token=env.tokens["pete"])
+        assert "not kept here" in error_of(wanted, 404)
+    assert error_of(gw.request("GET", path_of("jf-down", "9.9.9") + ";a=b", token=env.tokens["pete"]), 404)
+    assert "Unable to find item" in error_of(get(env, "/team/crates/jf-down;a=b"), 404)
+    assert gw.request("GET", path + ";channel+=stable", token=env.tokens["paula"]).text.replace("team", "hidden") == \
+        gw.request("GET", path.replace("team", "hidden") + ";channel+=stable", token=env.tokens["paula"]).text
     # Nobody deletes a crate.
     assert error_of(gw.request("DELETE", path, token=env.tokens["alice"]), 405)
 
@@ -354,6 +364,8 @@ def test_ping_version_and_what_clients_send_besides(env):
     for path in ("/api/system/ping", "/api/v1/system/readiness", "/api/v1/system/liveness"):
         answer = gw.request("GET", BASE + path)
         assert answer.status == 200 and answer.text == "OK", path
+    health = gw.json("GET", "/router/api/v1/system/health")
+    assert health["router"]["state"] == "HEALTHY", health
     version = gw.json("GET", BASE + "/api/system/version")
     assert version["version"].split(".")[0] == "7" and set(version) == {"version", "revision", "addons", "license"}
     assert gw.request("POST", BASE + "/api/system/usage", body={"productId": "jfrog-cli-go"}).status == 200

@@ -118,6 +118,16 @@ def test_what_an_index_lacks_and_gets_wrong_is_told(env):
     assert said.failed == []
 
 
+def test_who_wrote_a_crate_does_not_write_the_report(env):
+    art = site(env)
+    art.double.knobs(index_registry="null")
+    forged = '[dependencies]\nevil = { version = "1", registry-index = "sparse+https://e.test/\\u001b[2J\\n  ok    x: y" }\n'
+    art.double.put_crate("cargo-local", "evil", "1.0.0", crate_bytes("evil", "1.0.0", manifest=forged))
+    said = art.check()
+    said.says("note", "P7 index lines", "dependency evil is from sparse+https://e.test/?[2J?  ok    x: y, and registry")
+    said.silent("\033")
+
+
 def test_a_line_that_comes_soon_is_waited_for(env):
     art = site(env)
     art.double.knobs(index_delay_ms=1500)

@@ -89,7 +89,7 @@ def test_what_cannot_be_imported_from_is_said(env):
                           (("--crates", "/nonexistent/list", "sparse+http://127.0.0.1:9/"), "/nonexistent/list"),
                           (("--crate", "a", env.folder("mirror")), "for registries with an index")):
         run = env.gw.ctl("import", *words, "payments", ok=False)
-        assert reason in run.stderr, (words, run.stderr)
+        assert reason in run.stderr and not run.stdout, (words, run.stdout, run.stderr)
     assert "no namespace" in env.gw.ctl("import", env.folder("mirror"), "nowhere", ok=False).stderr
     assert env.gw.ctl("import", "x").returncode == 2
     assert env.gw.ctl("import", "--what", "x", "payments").returncode == 2
@@ -237,6 +237,32 @@ def test_another_gateway_s_namespace_is_a_source_with_its_token(env):
     assert "pay-one 1.0.0: " in run.stdout and "reserved" in run.stdout, run.stdout
 
 
+def test_a_yank_made_there_after_the_import_is_taken_over(env):
+    registry = serve(env)
+    registry.add("late-yank", "1.0.0")
+    registry.add("late-yank", "1.1.0")
+    words = ("import", "--crate", "late-yank", "sparse+" + registry.url, "platform")
+    assert "2 crates imported" in env.gw.ctl(*words, ok=True).stdout
+    registry.lines["late-yank"][0] = registry.lines["late-yank"][0].replace('"yanked": false', '"yanked": true')
+    owner = env.gw.token("pete")
+    yank = "/api/cargo/platform/api/v1/crates/late-yank/1.1.0/yank"
+    wait_until("the daemon's notice of it", lambda: env.gw.request("DELETE", yank, token=owner).status == 200)
+    registry.seen.clear()
+    run = env.gw.ctl(*words, ok=True)
+    assert "0 crates imported, 2 were there already, 0 refused, of 2" in run.stdout, run.stdout
+    assert "1 of those that were there have been yanked at the source since" in run.stdout, run.stdout
+    assert not registry.downloads()
+    # One that was made here stays.
+    assert [v["yanked"] for v in lines_of(env, "platform", "late-yank").values()] == [True, True]
+    index = "/api/cargo/platform/index/la/te/late-yank"
+    wait_until("the daemon's notice of the yank",
+               lambda: env.gw.request("GET", index, token=owner).text.count('"yanked":true') == 2)
+    records = [r for r in env.gw.audit("crate-yank") if r["crate"] == "late-yank"]
+    assert [(r["version"], r["target"]) for r in records] == [("1.0.0", "sparse+" + registry.url)], records
+    assert records[0]["actor"].startswith("crategatectl"), records
+    assert "yanked" not in env.gw.ctl(*words, ok=True).stdout
+
+
 def git_index(env, number, files):
     """Three versions of two crates, which depend on each other by an address that was once theirs."""
     registry, folder = serve(env), env.folder(f"index{number}")
@@ -270,9 +296,40 @@ def test_a_git_index_is_imported_from_a_clone_a_work_tree_and_a_bare_repository(
     assert not [f for f in os.listdir(env.gw.state) if f.startswith("import")], os.listdir(env.gw.state)
     for source, reason in (("git+file:///nonexistent/index", "git could not copy the index"),
                            ("git+file://" + env.folder("mirror"), "git could not copy the index"),
-                           ("git+https://me:secret@x.example/i", "no password belongs into an address")):
+                           ("git+https://me:secret@x.example/i", "no password belongs into an address"),
+                           ("git+https://token@x.example/i", "no password belongs into an address"),
+                           ("git+https://a@b:secret@x.example/i", "no password belongs into an address"),
+                           ("git+ssh://me:secret@x.example/i", "no password belongs into an address")):
         run = env.gw.ctl("import", source, "platform", ok=False)
         assert reason in run.stderr, run.stderr
+
+
+def test_a_repository_here_has_nothing_fetched(env):
+    need("git")
+    registry, folder, _, _ = git_index(env, 9, files=True)
+    git = lambda *words: subprocess.run(["git", "-C", folder, *words], check=True, capture_output=True)  # noqa: E731
+    ran = os.path.join(env.folder("ran"), "it")
+    for key, value in (("extensions.partialClone", "origin"), ("core.repositoryFormatVersion", "1"),
+                       ("remote.origin.promisor", "true"), ("remote.origin.url", folder),
+                       ("remote.origin.uploadpack", f"touch {ran}; git-upload-pack")):
+        git("config", key, value)
+    blob = subprocess.run(["git", "-C", folder, "rev-parse", "HEAD:config.json"], check=True, text=True,
+                          capture_output=True).stdout.strip()
+    os.remove(os.path.join(folder, ".git", "objects", blob[:2], blob[2:]))
+    run = env.gw.ctl("import", folder, "platform", ok=False)
+    assert not os.path.exists(ran), run.stderr
+
+
+def test_a_git_server_does_not_steer_the_terminal(env):
+    folder = env.folder("bin")
+    with open(os.open(os.path.join(folder, "git"), os.O_CREAT | os.O_WRONLY, 0o700), "w", encoding="utf-8") as f:
+        f.write("#!/bin/sh\nprintf 'remote: \\033[2J\\r\\302\\23331mred\\n\\nfatal: no' >&2\nsleep 9 &\nexit 128\n")
+    run = subprocess.run([CTL, "-c", env.gw.conf, "import", "git+https://x.example/i", "platform"], capture_output=True,
+                         stdin=subprocess.DEVNULL, env={**os.environ, "PATH": folder + ":" + os.environ["PATH"]})
+    assert run.returncode == 1
+    said = run.stderr.decode().splitlines()
+    assert said[:3] == ["remote: ?[2J", "?31mred", "fatal: no"], said
+    assert "git could not copy the index; what it said is above" in said[3], said
 
 
 def test_a_registry_elsewhere_names_no_files_of_ours(env):

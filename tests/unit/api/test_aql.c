@@ -304,6 +304,41 @@ static void a_pattern_of_many_stars_takes_no_time(void **state)
                      CG_AQL_NO);
 }
 
+static uint64_t asks_max(const char *text)
+{
+    struct cg_error err = {0};
+    struct cg_aql *aql = NULL;
+    uint64_t most;
+
+    assert_int_equal(cg_aql_parse(text, strlen(text), &aql, &err), CG_OK);
+    most = cg_aql_asks_max(aql);
+    cg_aql_free(&aql);
+    return most;
+}
+
+static void the_longer_a_query_the_fewer_items_it_is_asked_about(void **state)
+{
+    struct cg_buf text;
+
+    (void)state;
+    assert_in_range(asks_max("items.find({\"repo\":\"team\",\"$or\":[{\"$and\":[{\"path\":{\"$match\":\"crates/*\"},"
+                             "\"name\":{\"$match\":\"*\"}}]}]}).include(\"name\",\"repo\",\"path\",\"sha256\")"),
+                    1000000, UINT64_MAX);
+    cg_buf_init(&text, 1 << 20);
+    cg_buf_addstr(&text, "items.find({}");
+    for (int i = 0; i < 4000; i++)
+        cg_buf_addstr(&text, ",{\"name\":\"a\"}");
+    cg_buf_addstr(&text, ")");
+    assert_in_range(asks_max(cg_buf_str(&text)), 5000, 30000);
+    cg_buf_reset(&text);
+    cg_buf_addstr(&text, "items.find({\"name\":{\"$match\":\"");
+    for (int i = 0; i < 60000; i++)
+        cg_buf_addch(&text, i % 2 ? '*' : 'a');
+    cg_buf_addstr(&text, "\"}})");
+    assert_in_range(asks_max(cg_buf_str(&text)), 5000, 30000);
+    cg_buf_free(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -320,6 +355,7 @@ int main(void)
         cmocka_unit_test(escapes_in_texts_are_read),
         cmocka_unit_test(size_and_depth_are_bounded),
         cmocka_unit_test(a_pattern_of_many_stars_takes_no_time),
+        cmocka_unit_test(the_longer_a_query_the_fewer_items_it_is_asked_about),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -76,10 +76,20 @@ static void cargos_addresses_answer_in_cargos_shape(void **state)
                            strncmp(pattern, "/api/s", 6) == 0 || strncmp(pattern, "/access/", 8) == 0 ||
                            strncmp(pattern, "/api/repositories", 17) == 0 ||
                            strncmp(pattern, "/api/v1/system/", 15) == 0 ||
-                           strncmp(pattern, "/api/v1/uploads/", 16) == 0;
+                           strncmp(pattern, "/api/v1/uploads/", 16) == 0 || strncmp(pattern, "/router/", 8) == 0;
 
         assert_int_equal(table[i].style, artifactory ? CG_STYLE_ARTIFACTORY : CG_STYLE_CARGO);
     }
+}
+
+/* They ask the directory, in whatever shape they answer. */
+static void no_health_check_keeps_a_worker_waiting(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(table[i].pattern, "/readyz") == 0 || strstr(table[i].pattern, "/readiness") ||
+            strstr(table[i].pattern, "/health"))
+            assert_true(table[i].asks_directory);
 }
 
 static void reads_take_no_body(void **state)
@@ -111,6 +121,7 @@ int main(void)
         cmocka_unit_test(every_route_in_a_namespace_asks_for_a_right),
         cmocka_unit_test(every_change_is_recorded_and_runs_on_a_worker),
         cmocka_unit_test(cargos_addresses_answer_in_cargos_shape),
+        cmocka_unit_test(no_health_check_keeps_a_worker_waiting),
         cmocka_unit_test(reads_take_no_body),
         cmocka_unit_test(the_documented_interface_is_this_one),
     };

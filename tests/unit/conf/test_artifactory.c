@@ -166,7 +166,8 @@ static void a_value_of_an_instance_out_of_its_range_is_refused(void **state)
     }
 }
 
-#define TWIN "[artifactory.twin]\nurl = \"https://a.example/artifactory\"\ntoken_file = \"SECRET\"\n"
+/* In another spelling. */
+#define TWIN "[artifactory.twin]\nurl = \"https://A.Example/artifactory\"\ntoken_file = \"SECRET\"\n"
 #define IN(ns, where, repo)                                                                                            \
     "[namespace." ns "]\nstorage = \"artifactory\"\nartifactory = \"" where "\"\nrepository = \"" repo "\"\n"
 
