@@ -117,8 +117,11 @@ struct cg_storage_ops {
                               struct cg_error *err) CG_CHECK;
 
     /* For stores that have other writers, else NULL. scan: every crate file there is, complete, or UNAVAILABLE after some
-     * visits. mark: notes with the file whether it is yanked; ABSENT when there is no such file. */
+     * visits; it may be a little behind. there: asks for one file, which is not behind: OK or ABSENT. mark: notes with
+     * the file whether it is yanked; ABSENT when there is no such file. */
     enum cg_err (*crate_scan)(struct cg_storage *st, cg_seen_visit visit, void *cls, struct cg_error *err) CG_CHECK;
+    enum cg_err (*crate_there)(struct cg_storage *st, const char *name, const char *version,
+                               struct cg_error *err) CG_CHECK;
     enum cg_err (*crate_mark)(struct cg_storage *st, const char *name, const char *version, bool yanked,
                               struct cg_error *err) CG_CHECK;
     /* Is a backend behind it down while what is here still serves? `why` says which and why. NULL: never. */

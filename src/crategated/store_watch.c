@@ -31,7 +31,7 @@
 struct turn {
     int64_t due_ms;      /* monotonic */
     int64_t interval_ms; /* as it was configured at the last turn */
-    bool failed;         /* the last one: told when it begins and when it ends */
+    char *failed;        /* why the last one came to nothing; NULL: it did not */
     bool owed;           /* it was asked for, and came to nothing */
     int64_t settle_ms;   /* monotonic: no attempt before that to make rows fit */
 };
@@ -110,13 +110,23 @@ static void tell(void *cls, const char *ns, const struct cg_sync_news *news)
         cg_log_error(CG_LOG_ERROR, "audit", NULL, &err, "the record of a %s was lost", cg_audit_event_name(record.event));
 }
 
+/* An instance that is down is told of with and without the repository before the colon. */
+static const char *reason_in(const char *detail)
+{
+    const char *colon = strrchr(detail, ':');
+
+    return colon ? colon : detail;
+}
+
+/* Told when it begins, when it is for another reason, and when it ends. */
 static void tell_outcome(struct turn *turn, const char *ns, enum cg_err rc, const struct cg_error *err)
 {
-    if (rc != CG_OK && !turn->failed)
+    if (rc != CG_OK && (!turn->failed || strcmp(turn->failed, reason_in(err->detail)) != 0))
         cg_log_error(CG_LOG_ERROR, "store", NULL, err, "namespace=%s: the look at its repository came to nothing", ns);
     if (rc == CG_OK && turn->failed)
         cg_log(CG_LOG_INFO, "store", NULL, "namespace=%s: its repository can be looked at again", ns);
-    turn->failed = rc != CG_OK;
+    free(turn->failed);
+    turn->failed = rc == CG_OK ? NULL : cg_strdup(reason_in(err->detail));
 }
 
 /* Looking */
@@ -138,6 +148,14 @@ static void look(struct instance *instance, const struct cg_conf *conf, const ch
         rc = cg_registry_sync(gw->registry, conf, ns, &report, &err);
     if (!instance->watch->stopping)
         tell_outcome(turn, ns, rc, &err);
+}
+
+static void free_turn(void *value)
+{
+    struct turn *turn = value;
+
+    free(turn->failed);
+    free(turn);
 }
 
 static struct turn *turn_of(struct instance *instance, const char *ns, int64_t interval_ms)
@@ -270,7 +288,7 @@ static enum cg_err start(struct cg_store_watch *watch, const char *name, struct 
 
     instance->watch = watch;
     instance->name = cg_strdup(name);
-    instance->turns = cg_map_new(free);
+    instance->turns = cg_map_new(free_turn);
     instance->pause_ms = PAUSE_LEAST_MS;
     if (pthread_create(&instance->thread, NULL, run, instance) != 0) {
         free_instance(instance);

@@ -20,6 +20,7 @@
 #include "registry/intake.h"
 #include "registry/origin.h"
 #include "registry/publish_metadata.h"
+#include "registry/quarantine.h"
 #include "registry/refuse.h"
 #include "registry/registry_url.h"
 #include "registry/sync_state.h"
@@ -144,6 +145,15 @@ static enum cg_err take_in(struct publish *p, const struct cg_source *body)
     return rc;
 }
 
+/* A version that is there already, but whose file is not: the same bytes bring it back. Where others lie in its place
+ * nothing is replaced, and the publisher is told. */
+static bool is_quarantined(const struct publish *p)
+{
+    struct cg_quarantined why;
+
+    return cg_quarantine_find(p->ns, p->metadata.name, p->metadata.version, &why);
+}
+
 /* Looks without the lock, so that what cannot be published is not put into the store, where nothing is deleted again. */
 static enum cg_err stage(struct publish *p)
 {
@@ -155,8 +165,11 @@ static enum cg_err stage(struct publish *p)
     if (!st->ops->crate_stage)
         return CG_OK;
     rc = cg_admission_place(&p->line, p->in.cksum, &same, p->err);
-    if (rc == CG_OK && !same)
-        rc = st->ops->crate_stage(st, p->in.upload, p->metadata.name, p->metadata.version, &facts, p->err);
+    if (rc != CG_OK || (same && !is_quarantined(p)))
+        return rc;
+    rc = st->ops->crate_stage(st, p->in.upload, p->metadata.name, p->metadata.version, &facts, p->err);
+    if (rc == CG_OK && same)
+        cg_sync_state_want(p->ns->sync); /* a look gives it out again */
     return rc;
 }
 

@@ -62,31 +62,49 @@ static enum cg_err change_quarantine(struct cg_syncing *s, const struct cg_sync_
     return rc;
 }
 
+/* Is it in quarantine for that already? */
+static bool is_known(struct cg_syncing *s, const struct cg_sync_line *line, const struct cg_quarantined *why)
+{
+    struct cg_quarantined old;
+
+    return cg_quarantine_find(s->ns, line->entry.name, line->entry.version, &old) && old.reason == why->reason &&
+           strcmp(old.cksum, why->cksum) == 0;
+}
+
+static enum cg_err tell_known(struct cg_syncing *s, const struct cg_sync_line *line, enum cg_sync_event event,
+                              const char *detail)
+{
+    if (s->report->by_hand)
+        tell(s, event, &line->entry, detail, false);
+    return CG_OK;
+}
+
 static enum cg_err quarantine(struct cg_syncing *s, const struct cg_sync_line *line, const struct cg_quarantined *why,
                               const char *detail)
 {
     enum cg_sync_event event = why->reason == CG_QUARANTINE_CHANGED ? CG_SYNC_CHANGED : CG_SYNC_VANISHED;
-    struct cg_quarantined old;
     bool done = false;
     enum cg_err rc;
 
-    if (cg_quarantine_find(s->ns, line->entry.name, line->entry.version, &old) && old.reason == why->reason &&
-        strcmp(old.cksum, why->cksum) == 0) {
-        if (s->report->by_hand)
-            tell(s, event, &line->entry, detail, false);
-        return CG_OK;
-    }
     rc = change_quarantine(s, line, why, &done);
     if (rc == CG_OK && (done || s->report->look_only))
         tell(s, event, &line->entry, detail, done);
     return rc;
 }
 
+/* A listing may be behind, or lack what one node of several has: before a version is taken for gone, its file is asked
+ * for. What is there after all is left to the next look. */
 static enum cg_err vanished(struct cg_syncing *s, const struct cg_sync_line *line)
 {
+    static const char detail[] = "its file is gone from the repository; put the same file back";
     struct cg_quarantined why = {.reason = CG_QUARANTINE_VANISHED, .since = cg_clock_wall_s()};
+    struct cg_storage *st = s->ns->st;
+    enum cg_err rc;
 
-    return quarantine(s, line, &why, "its file is gone from the repository; put the same file back");
+    if (is_known(s, line, &why))
+        return tell_known(s, line, CG_SYNC_VANISHED, detail);
+    rc = st->ops->crate_there(st, line->entry.name, line->entry.version, s->err);
+    return rc == CG_ERR_ABSENT ? quarantine(s, line, &why, detail) : rc;
 }
 
 static enum cg_err changed(struct cg_syncing *s, const struct cg_sync_line *line, const struct cg_sync_file *file)
@@ -97,6 +115,8 @@ static enum cg_err changed(struct cg_syncing *s, const struct cg_sync_line *line
     strcpy(why.cksum, file->cksum);
     snprintf(detail, sizeof(detail), "its file in the repository has the checksum %s, the index says %s; put the original back",
              file->cksum, line->entry.cksum);
+    if (is_known(s, line, &why))
+        return tell_known(s, line, CG_SYNC_CHANGED, detail);
     return quarantine(s, line, &why, detail);
 }
 

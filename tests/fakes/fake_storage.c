@@ -42,6 +42,7 @@ struct fake {
     const char *broken, *hooked;
     bool torn, no_cksums;
     unsigned scan_ends_at; /* 0: it does not */
+    const char *hidden_name, *hidden_version;
     void (*hook)(void *cls);
     void *hook_cls;
     pthread_mutex_t lock; /* the one of storage.h */
@@ -405,6 +406,11 @@ static enum cg_err show(struct fake *f, const struct file *file, cg_seen_visit v
                                               .yanked = file->yanked});
 }
 
+static bool is_hidden(const struct fake *f, const struct file *file)
+{
+    return f->hidden_name && strcmp(file->name, f->hidden_name) == 0 && strcmp(file->version, f->hidden_version) == 0;
+}
+
 static enum cg_err crate_scan(struct cg_storage *st, cg_seen_visit visit, void *cls, struct cg_error *err)
 {
     struct fake *f = fake(st);
@@ -414,9 +420,21 @@ static enum cg_err crate_scan(struct cg_storage *st, cg_seen_visit visit, void *
     ask_other_side(st);
     for (size_t i = 0; rc == CG_OK && i < w.count; i++)
         rc = f->scan_ends_at && i + 1 == f->scan_ends_at ? unavailable(err, "crate_scan")
+             : is_hidden(f, &w.files[i])                 ? CG_OK
                                                          : show(f, &w.files[i], visit, cls);
     free(w.files);
     return rc;
+}
+
+static enum cg_err crate_there(struct cg_storage *st, const char *name, const char *version, struct cg_error *err)
+{
+    struct fake *f = fake(st);
+    enum cg_err rc = enter(f, "crate_there", err);
+
+    ask_other_side(st);
+    if (rc != CG_OK)
+        return rc;
+    return leave(f, get_crate(f, name, version) ? CG_OK : absent(err, name));
 }
 
 static enum cg_err crate_mark(struct cg_storage *st, const char *name, const char *version, bool yanked,
@@ -527,6 +545,7 @@ static enum cg_err crate_size(struct cg_storage *st, const char *name, const cha
 static const struct cg_storage_ops fake_ops = {OPS};
 static const struct cg_storage_ops shared_ops = {OPS,
                                                  .crate_scan = crate_scan,
+                                                 .crate_there = crate_there,
                                                  .crate_mark = crate_mark,
                                                  .crate_send = crate_send,
                                                  .crate_read = crate_read,
@@ -656,6 +675,12 @@ int cg_fake_storage_yanked(struct cg_storage *st, const char *name, const char *
 void cg_fake_storage_cut_scan(struct cg_storage *st, unsigned n)
 {
     fake(st)->scan_ends_at = n;
+}
+
+void cg_fake_storage_hide(struct cg_storage *st, const char *name, const char *version)
+{
+    fake(st)->hidden_name = name;
+    fake(st)->hidden_version = version;
 }
 
 void cg_fake_storage_hide_cksums(struct cg_storage *st, bool hide)

@@ -34,7 +34,7 @@ void cg_fake_storage_damage(struct cg_storage *st, const char *name, const char 
 const char *cg_fake_storage_config(struct cg_storage *st);
 
 /* From now on its crates are on another server, and it asserts that nobody waits for that under the storage lock; what
- * was committed or read is kept on this side, too. There it has other writers (crate_scan, crate_mark), which are
+ * was committed or read is kept on this side, too. There it has other writers (crate_scan and what goes with it), which are
  * played by what follows. */
 void cg_fake_storage_share(struct cg_storage *st);
 /* Somebody puts a file there, in place of the one that may be there; cksum and size are not looked at. */
@@ -48,6 +48,8 @@ void cg_fake_storage_set_yanked(struct cg_storage *st, const char *name, const c
 int cg_fake_storage_yanked(struct cg_storage *st, const char *name, const char *version);
 /* The listing fails instead of its Nth file; 0: it does not. */
 void cg_fake_storage_cut_scan(struct cg_storage *st, unsigned n);
+/* The listing lacks this file, which is there; NULL: it lacks none. Not copied. */
+void cg_fake_storage_hide(struct cg_storage *st, const char *name, const char *version);
 /* The listing tells no checksums. */
 void cg_fake_storage_hide_cksums(struct cg_storage *st, bool hide);
 

@@ -272,6 +272,12 @@ def test_a_file_that_vanishes_is_not_given_out_until_it_is_back(env):
     assert download(gw, "pay-gone", "1.0.0").body == crate
     assert line(gw, "pay-gone", "1.0.0")["yanked"] is False
     assert len(records(gw, "crate-quarantine", "pay-gone")) == 1
+    # The same publish again, which was acknowledged before, brings it back too.
+    env.artifactory.remove(gw.repositories["payments"], crate_path("pay-gone", "1.0.0"))
+    wait_until("the quarantine", lambda: download(gw, "pay-gone", "1.0.0").status == 404, AGED)
+    publish(gw, "pay-gone", "1.0.0")
+    assert crate_path("pay-gone", "1.0.0") in env.artifactory.items(gw.repositories["payments"])
+    wait_until("the release", lambda: download(gw, "pay-gone", "1.0.0").body == crate)
 
 
 def test_a_listing_that_fails_or_is_cut_changes_nothing(env):

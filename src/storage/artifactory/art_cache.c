@@ -300,6 +300,7 @@ enum cg_err cg_art_cache_open(struct cg_art_cache *cache, const char *sha256, st
 {
     char rel[REL_SIZE], sum[CG_SHA256_HEX_SIZE];
     struct cg_error why = {0};
+    bool damaged = false;
     struct stat info;
     enum cg_err rc;
     int fd = -1;
@@ -310,7 +311,8 @@ enum cg_err cg_art_cache_open(struct cg_art_cache *cache, const char *sha256, st
     rc = cg_fs_file_open(cache->dir_fd, rel, &fd, &info, &why);
     if (rc == CG_OK && !is_trusted(cache, sha256, (uint64_t)info.st_size)) {
         rc = cg_art_sum_fd(fd, sum, &why);
-        if (rc == CG_OK && strcmp(sum, sha256) != 0)
+        damaged = rc == CG_OK && strcmp(sum, sha256) != 0;
+        if (damaged)
             rc = cg_error_hide(&why, CG_ERR_UNAVAILABLE, "damaged", "%s/%s is damaged", cache->dir, rel);
     }
     if (rc == CG_OK) {
@@ -326,7 +328,8 @@ enum cg_err cg_art_cache_open(struct cg_art_cache *cache, const char *sha256, st
         forget_missing(cache, sha256);
     } else {
         cg_log_error(CG_LOG_WARN, "artifactory", NULL, &why, "a kept crate cannot be used, and is fetched again");
-        cg_art_cache_drop(cache, sha256);
+        if (damaged) /* else it was we who could not: no descriptor left, no right */
+            cg_art_cache_drop(cache, sha256);
     }
     return absent(err, sha256);
 }

@@ -144,6 +144,8 @@ bool cg_art_client_again(struct cg_art_client *client, const struct cg_art_verdi
     if (open)
         ms = client->breaker.until - cg_clock_mono_ms() + (int64_t)cg_art_breaker_roll(&client->breaker, 50) + 1;
     pthread_mutex_unlock(&client->lock);
+    if (!open && verdict->wait_s) /* a limit of one kind of question, which is no reason to ask no other */
+        return sleep_within(client, (int64_t)verdict->wait_s * 1000, deadline);
     if (!open)
         return cg_art_client_pause(client, (int64_t)FIRST_PAUSE_MS << (2 * attempt), deadline);
     return verdict->health == CG_ART_HOLD && sleep_within(client, ms > 0 ? ms : 1, deadline);

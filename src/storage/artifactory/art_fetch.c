@@ -50,7 +50,7 @@ struct cg_art_fetcher {
     struct cg_map *flights; /* key -> struct flight */
     struct line queue, failed;
     size_t queued;
-    unsigned max, busy, idle, started;
+    unsigned max, busy, started;
     bool probe_wanted, probing, draining;
     pthread_t threads[CG_ART_FETCH_MAX];
 };
@@ -166,31 +166,35 @@ static void *run_thread(void *cls)
             work_once(f);
             continue;
         }
-        f->idle++;
         pthread_cond_wait(&f->wake, &f->lock);
-        f->idle--;
     }
     pthread_mutex_unlock(&f->lock);
     return NULL;
 }
 
-/* Under the lock. One more thread when all are at work; none when the system has none: the queue waits. */
-static void wake_thread(struct cg_art_fetcher *f)
+/* Under the lock. False when the system has none. */
+static bool start_thread(struct cg_art_fetcher *f)
 {
     sigset_t all, before;
     char name[16];
+    bool started;
 
-    if (f->queued + f->probe_wanted <= f->idle || f->started >= f->max) {
-        pthread_cond_signal(&f->wake);
-        return;
-    }
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    if (pthread_create(&f->threads[f->started], NULL, run_thread, f) == 0) {
+    started = pthread_create(&f->threads[f->started], NULL, run_thread, f) == 0;
+    if (started) {
         snprintf(name, sizeof(name), "fetch-%u", f->started % 1000);
         pthread_setname_np(f->threads[f->started++], name);
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return started;
+}
+
+/* Under the lock. One more when all are at work; where there is none to be had the queue waits for those. */
+static void wake_thread(struct cg_art_fetcher *f)
+{
+    if (f->queued + f->probe_wanted <= f->started - f->busy || f->started >= f->max || !start_thread(f))
+        pthread_cond_signal(&f->wake);
 }
 
 /* Asking for a crate */
@@ -216,7 +220,7 @@ static enum cg_err take_off(struct cg_art_fetcher *f, struct flight *flight, str
 
     if (f->draining)
         return cg_art_stopped(err);
-    if (f->queued >= (size_t)f->max * QUEUE_PER_THREAD)
+    if (f->queued >= (size_t)f->max * QUEUE_PER_THREAD || (f->started == 0 && !start_thread(f)))
         return busy(err);
     rc = cg_art_cache_temp(f->cache, &fd, err);
     if (rc != CG_OK)
@@ -400,6 +404,13 @@ void cg_art_fetcher_probe(struct cg_art_fetcher *fetcher)
         fetcher->probe_wanted = true;
         wake_thread(fetcher);
     }
+    pthread_mutex_unlock(&fetcher->lock);
+}
+
+void cg_art_fetcher_tidy(struct cg_art_fetcher *fetcher)
+{
+    pthread_mutex_lock(&fetcher->lock);
+    forget_failures(fetcher);
     pthread_mutex_unlock(&fetcher->lock);
 }
 

@@ -30,6 +30,8 @@ void cg_art_fetcher_drain(struct cg_art_fetcher *fetcher);
 void cg_art_fetcher_free(struct cg_art_fetcher **fetcher);
 /* From now on as many at once. */
 void cg_art_fetcher_set_threads(struct cg_art_fetcher *fetcher, unsigned threads);
+/* Now and then: gives back the disk space of what did not come whole. */
+void cg_art_fetcher_tidy(struct cg_art_fetcher *fetcher);
 /* Has one of its threads ask whether the instance is back; at once, and not twice at a time. */
 void cg_art_fetcher_probe(struct cg_art_fetcher *fetcher);
 

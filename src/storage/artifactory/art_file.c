@@ -139,8 +139,10 @@ enum cg_err cg_art_file_head(const struct cg_art_spot *spot, struct cg_art_item 
     if (rc == CG_ERR_ABSENT && cg_art_client_is_fresh(spot->client, spot->repo, spot->path) &&
         cg_art_client_pause(spot->client, OTHER_NODE_MS, spot->deadline))
         rc = ask_head(spot->client, &call, &item, &status, err);
-    /* A refusal of HEAD has no words: no right, or a lock-out? Maintenance, or no licence (F32)? */
-    if (rc == CG_ERR_DENIED || (rc == CG_ERR_UNAVAILABLE && status == 503 && !cg_art_client_down(spot->client, NULL)))
+    /* A refusal of HEAD has no words: no right, or a lock-out? Maintenance, or no licence (F32)? And where it redirects
+     * to the bytes all the same, it still knows the file. */
+    if (rc == CG_ERR_DENIED || (rc == CG_ERR_UNAVAILABLE && (status / 100 == 3 || status == 503) &&
+                                !cg_art_client_down(spot->client, NULL)))
         rc = cg_art_file_info(spot, &item, err);
     free(url);
     if (rc == CG_OK)

@@ -146,6 +146,20 @@ static enum cg_err no_file(struct get *get, const struct cg_art_answer *answer, 
                                                               : "not the file's");
 }
 
+/* Asked for the rest of what had broken off, it says that there is none (F14). */
+static enum cg_err no_rest(const struct get *get, struct cg_error *err)
+{
+    if (get->size == UINT64_MAX)
+        return cg_art_unavailable(err,
+                                  "Artifactory, repository %s: the answer with %s broke off after %" PRIu64
+                                  " bytes without its end, and it has no more of it",
+                                  get->repo, get->path, get->taken);
+    return cg_art_unavailable(err,
+                              "Artifactory, repository %s: of %" PRIu64 " bytes that were announced of %s only %" PRIu64
+                              " came, and it has no more of it",
+                              get->repo, get->size, get->path, get->taken);
+}
+
 /* What one answer that was meant to bring the bytes has come to. */
 static enum cg_err result(struct get *get, const struct cg_art_answer *answer, enum cg_err rc,
                           struct cg_art_verdict *verdict, struct cg_error *err)
@@ -155,6 +169,10 @@ static enum cg_err result(struct get *get, const struct cg_art_answer *answer, e
         if (err)
             *err = get->err;
         return get->rc;
+    }
+    if (answer->status == 416 && get->taken > 0) {
+        verdict->again = false;
+        return no_rest(get, err);
     }
     if (rc != CG_OK || complete(get, answer))
         return rc;

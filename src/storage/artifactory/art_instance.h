@@ -2,16 +2,14 @@
 /*
  * What the namespaces of one [artifactory.NAME] share: the client with its
  * breaker, the cache, the fetching threads, and two rules for those who wait
- * for Artifactory on a worker: there are never so many of them that other
- * namespaces starve, and no two deploy to one path, where the second could
- * overwrite what the first has just put.
+ * for Artifactory on a worker: there are never so many of them, for one
+ * instance or for all together, that other namespaces starve, and no two deploy
+ * to one path, where the second could overwrite what the first has just put.
  *
  * Made when first named, kept until the end of the process. Any thread.
  */
 #ifndef CG_STORAGE_ARTIFACTORY_ART_INSTANCE_H
 #define CG_STORAGE_ARTIFACTORY_ART_INSTANCE_H
-
-#include <pthread.h>
 
 #include "conf/conf.h"
 #include "storage/artifactory/art_cache.h"
@@ -20,15 +18,19 @@
 
 struct cg_map;
 
+/* How many workers wait for Artifactory, and how many may. */
+struct cg_art_places {
+    unsigned taken, max;
+    int64_t moved_ms; /* monotonic; when one was last taken or given back */
+};
+
 struct cg_art_instance {
     char *name;
     struct cg_art_client *client;
     struct cg_art_cache *cache;
     struct cg_art_fetcher *fetcher;
-    pthread_mutex_t lock; /* the four below */
-    pthread_cond_t left;  /* on the monotonic clock */
-    unsigned waiting, waiting_max;
-    struct cg_map *deploying; /* "REPO/PATH" */
+    struct cg_art_places places; /* both under the one lock that all instances share */
+    struct cg_map *deploying;    /* "REPO/PATH" */
     struct cg_art_instance *next;
 };
 
@@ -38,7 +40,7 @@ enum cg_err cg_art_instance_get(const struct cg_conf *conf, const char *name, st
 
 /* Around what waits for Artifactory on a worker. `place` ("REPO/PATH") is a path to be deployed to, or NULL; somebody
  * else who deploys there is waited for until `deadline` (monotonic ms). UNAVAILABLE: too many wait, or it took too
- * long. */
+ * long. A place is waited for for half a second, and not at all where nobody has come or gone for as long. */
 enum cg_err cg_art_instance_enter(struct cg_art_instance *instance, const char *place, int64_t deadline,
                                   struct cg_error *err) CG_CHECK;
 void cg_art_instance_leave(struct cg_art_instance *instance, const char *place);

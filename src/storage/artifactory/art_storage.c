@@ -209,6 +209,18 @@ static enum cg_err crate_send(struct cg_storage *st, const char *name, const cha
     return cg_art_fetch_begin(art->instance->fetcher, art->repo, path, sum, file_out, err);
 }
 
+static enum cg_err delete_file(struct cg_art_storage *art, const char *path, struct cg_error *err)
+{
+    enum cg_err rc = cg_art_delete(art->instance->client, art->repo, path, err);
+
+    if (rc == CG_ERR_DENIED)
+        return cg_error_set(err, rc,
+                            "the gateway's account in Artifactory may not delete, as it should be: delete %s from "
+                            "repository %s in Artifactory \"%s\" yourself, then do this again",
+                            path, art->repo, art->instance->name);
+    return rc == CG_ERR_ABSENT ? CG_OK : rc; /* gone: by an attempt whose answer was lost */
+}
+
 /* By an administrator, and only as far as Artifactory lets our account. */
 static enum cg_err crate_remove(struct cg_storage *st, const char *name, const char *version, struct cg_error *err)
 {
@@ -218,16 +230,14 @@ static enum cg_err crate_remove(struct cg_storage *st, const char *name, const c
     enum cg_err rc;
 
     cg_art_crate_path(name, version, path);
-    rc = cg_art_head(art->instance->client, art->repo, path, cg_clock_mono_ms() + ASK_MS, &item, err);
+    rc = cg_art_instance_enter(art->instance, NULL, 0, err);
     if (rc != CG_OK)
         return rc;
-    rc = cg_art_delete(art->instance->client, art->repo, path, err);
-    if (rc == CG_ERR_DENIED)
-        return cg_error_set(err, rc,
-                            "the gateway's account in Artifactory may not delete, as it should be: delete %s from "
-                            "repository %s in Artifactory \"%s\" yourself, then do this again",
-                            path, art->repo, art->instance->name);
-    if (rc != CG_OK && rc != CG_ERR_ABSENT) /* gone: by an attempt whose answer was lost */
+    rc = cg_art_head(art->instance->client, art->repo, path, cg_clock_mono_ms() + ASK_MS, &item, err);
+    if (rc == CG_OK)
+        rc = delete_file(art, path, err);
+    cg_art_instance_leave(art->instance, NULL);
+    if (rc != CG_OK)
         return rc;
     cg_str_lower(item.sha256);
     cg_art_cache_drop(art->instance->cache, item.sha256);
@@ -302,6 +312,18 @@ static enum cg_err crate_scan(struct cg_storage *st, cg_seen_visit visit, void *
     return cg_art_list(cg_art(st)->instance->client, cg_art(st)->repo, visit_listed, &walk, err);
 }
 
+/* Of one that the list lacks; the workers do not wait for that. */
+static enum cg_err crate_there(struct cg_storage *st, const char *name, const char *version, struct cg_error *err)
+{
+    struct cg_art_storage *art = cg_art(st);
+    struct cg_art_item item;
+    char path[CG_ART_PATH_MAX];
+
+    cg_art_crate_path(name, version, path);
+    return not_ours(
+        cg_art_head(art->instance->client, art->repo, path, cg_clock_mono_ms() + ASK_MS, &item, err), err);
+}
+
 static enum cg_err crate_mark(struct cg_storage *st, const char *name, const char *version, bool yanked,
                               struct cg_error *err)
 {
@@ -355,6 +377,7 @@ static const struct cg_storage_ops art_ops = {
     .crate_remove = crate_remove,
     .crate_each = crate_each,
     .crate_scan = crate_scan,
+    .crate_there = crate_there,
     .crate_mark = crate_mark,
     .degraded = degraded,
     .lock = lock,

@@ -17,6 +17,7 @@
 #include "crategated/store_watch.h"
 #include "fake_metadata.h"
 #include "fake_storage.h"
+#include "log/log.h"
 #include "registry/sync.h"
 #include "temp_dir.h"
 
@@ -131,6 +132,7 @@ static int teardown(void **state)
     pthread_rwlock_destroy(&w->gw.policy_lock);
     cg_temp_dir_free(&w->dir);
     free(w);
+    cg_log_capture(NULL, NULL);
     return 0;
 }
 
@@ -163,6 +165,41 @@ static void a_look_that_failed_is_made_again(void **state)
     wait_for(&looks, 3);
 }
 
+static atomic_uint troubles, doubts;
+
+static void count_words(void *cls, const char *line)
+{
+    (void)cls;
+    if (strstr(line, "not believed"))
+        atomic_fetch_add(&doubts, 1);
+    else if (strstr(line, "came to nothing"))
+        atomic_fetch_add(&troubles, 1);
+}
+
+/* A version of which the listing, which is empty, has no file. */
+static void another_reason_is_told_too(void **state)
+{
+    static const char line[] = "{\"name\":\"demo\",\"vers\":\"1.0.0\",\"deps\":[],\"cksum\":\""
+                               "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\",\"features\":{},"
+                               "\"yanked\":false,\"pubtime\":\"2020-01-01T00:00:00Z\"}\n";
+    unsigned before;
+
+    (void)state;
+    atomic_store(&troubles, 0);
+    atomic_store(&doubts, 0);
+    cg_log_capture(count_words, NULL);
+    cg_fake_storage_set_broken(good, "crate_scan");
+    assert_int_equal(good->ops->index_write(good, "demo", line, sizeof(line) - 1, NULL), CG_OK);
+    before = atomic_load(&looks);
+    wait_for(&looks, before + 3);
+    assert_int_equal(atomic_load(&troubles), 1);
+    cg_fake_storage_set_broken(good, NULL);
+    wait_for(&doubts, 1);
+    before = atomic_load(&looks);
+    wait_for(&looks, before + 2);
+    assert_int_equal(atomic_load(&doubts), 1);
+}
+
 static void without_an_interval_a_look_comes_when_it_is_wanted(void **state)
 {
     struct world *w = *state;
@@ -181,6 +218,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_silent_instance_delays_nobody_elses_looks, setup, teardown),
         cmocka_unit_test_setup_teardown(a_look_that_failed_is_made_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(another_reason_is_told_too, setup, teardown),
         cmocka_unit_test_setup_teardown(without_an_interval_a_look_comes_when_it_is_wanted, setup_never, teardown),
     };
 

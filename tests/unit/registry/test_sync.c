@@ -421,6 +421,27 @@ static void a_file_that_vanished_is_404_and_its_line_is_served_yanked(void **sta
     free(bytes);
 }
 
+static void a_file_that_only_the_listing_lacks_is_not_gone(void **state)
+{
+    struct fx *f = *state;
+
+    publish(f, "pay-core", "1.0.0");
+    publish(f, "pay-core", "1.1.0");
+    cg_fake_storage_hide(f->st, "pay-core", "1.1.0");
+    fx_ok(f, look(f));
+    assert_string_equal(cg_buf_str(&said), "");
+    fx_ok(f, download(f, "pay-core", "1.1.0"));
+    cg_fake_storage_set_broken(f->st, "crate_there");
+    fx_refused(f, look(f), CG_ERR_UNAVAILABLE, "");
+    assert_string_equal(cg_buf_str(&said), "");
+    cg_fake_storage_set_broken(f->st, NULL);
+    cg_fake_storage_take(f->st, "pay-core", "1.1.0");
+    fx_ok(f, look(f));
+    assert_said("vanished pay-core 1.1.0!");
+    cg_fake_storage_set_broken(f->st, "crate_there");
+    fx_ok(f, look(f)); /* asked for once */
+}
+
 static void other_bytes_are_503_and_never_given_out(void **state)
 {
     struct fx *f = *state;
@@ -884,6 +905,7 @@ int main(void)
         T(a_publish_that_ends_while_its_file_is_read_stays_a_publish),
         T(a_version_published_during_the_listing_is_not_missed_in_it),
         T(a_file_that_vanished_is_404_and_its_line_is_served_yanked),
+        T(a_file_that_only_the_listing_lacks_is_not_gone),
         T(other_bytes_are_503_and_never_given_out),
         T(without_checksums_nothing_is_said_to_have_changed),
         T(quarantine_outlives_its_process_and_reaches_others),

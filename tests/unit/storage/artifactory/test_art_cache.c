@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -303,6 +304,23 @@ static void file_cut_under_our_hands_is_dropped_and_can_be_kept_again(void **sta
     assert_there(f->cache, &a);
 }
 
+/* Then it is needed most. */
+static void what_cannot_be_opened_for_want_of_descriptors_stays(void **state)
+{
+    struct fixture *f = *state;
+    struct crate a = keep(f->cache, 'a');
+    struct rlimit before, none;
+
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = before;
+    none.rlim_cur = 0;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    assert_absent(f->cache, &a);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_true(on_disk(f, &a));
+    assert_there(f->cache, &a);
+}
+
 static void good_bytes_replace_damaged_ones_of_the_same_name(void **state)
 {
     struct fixture *f = *state;
@@ -405,6 +423,7 @@ int main(void)
         T(restart_with_too_much_on_disk_evicts),
         T(damaged_by_a_crash_is_found_whatever_its_size),
         T(file_cut_under_our_hands_is_dropped_and_can_be_kept_again),
+        T(what_cannot_be_opened_for_want_of_descriptors_stays),
         T(good_bytes_replace_damaged_ones_of_the_same_name),
         T(what_another_process_keeps_and_drops_is_seen),
         T(dropped_crate_is_gone_also_where_it_was_not_known),

@@ -340,6 +340,17 @@ static void f8_throttled_aql_stops_nothing_else(void **state)
     get_is(CG_OK, "");
 }
 
+static void f8_throttled_aql_is_asked_again_when_it_said(void **state)
+{
+    int64_t began = cg_clock_mono_ms();
+
+    (void)state;
+    art_rig_fault(&rig, "{\"match\":{\"row\":\"24\"},\"times\":1,\"action\":{\"status\":429,\"body\":\"\","
+                        "\"headers\":{\"Retry-After\":\"1\"}}}");
+    list_is(CG_OK, "");
+    assert_true(cg_clock_mono_ms() - began >= 1000);
+}
+
 static void f9_errors_of_its_own_are_repeated_and_never_relayed(void **state)
 {
     static const char *const variants[] = {"", "502", "504"};
@@ -550,6 +561,9 @@ static void f14_early_end_is_never_taken_for_the_whole(void **state)
         art_rig_put(&rig, "cargo-local/" PATH, bytes);
         fault("F14", variants[i], "");
         is(cg_art_get(client, "cargo-local", PATH, &sink, &err), CG_ERR_UNAVAILABLE, &err);
+        assert_null(strstr(err.detail, "416"));
+        if (i > 0)
+            assert_non_null(strstr(err.detail, "it has no more of it"));
         art_kept_free(&kept);
     }
 }
@@ -677,6 +691,19 @@ static void f25_odd_headers_do_no_harm(void **state)
 }
 
 /* Redirects */
+
+static void f20_redirected_head_is_answered_by_the_database(void **state)
+{
+    struct cg_art_item item;
+    struct cg_error err = {0};
+
+    (void)state;
+    fault("F20", "", "\"match\":{\"method\":\"HEAD\"}");
+    is(cg_art_head(client, "cargo-local", PATH, cg_clock_mono_ms() + 2000, &item, &err), CG_OK, &err);
+    assert_int_equal(strlen(item.sha256), 64);
+    assert_int_equal(item.size, LEN);
+    deploy_is(CG_OK, ""); /* the same again */
+}
 
 static void f20_redirect_is_followed_without_the_credential(void **state)
 {
@@ -879,6 +906,7 @@ static const struct CMUnitTest tests[] = {
     TEST(f8_throttling_is_waited_out_where_there_is_time),
     TEST(f8_absurd_retry_after_is_capped_and_not_waited_for),
     TEST(f8_throttled_aql_stops_nothing_else),
+    TEST(f8_throttled_aql_is_asked_again_when_it_said),
     TEST(f9_errors_of_its_own_are_repeated_and_never_relayed),
     TEST(f9_dead_instance_is_not_waited_for_by_everybody),
     TEST(f10_maintenance_is_unavailable_with_its_retry_after),
@@ -895,6 +923,7 @@ static const struct CMUnitTest tests[] = {
     TEST(f17_wrong_bytes_reach_the_sink_which_sums_them),
     TEST(f18_checksum_headers_are_not_believed_against_the_bytes),
     TEST(f20_redirect_is_followed_without_the_credential),
+    TEST(f20_redirected_head_is_answered_by_the_database),
     TEST(f20_expired_signature_is_asked_for_anew),
     TEST(f20_loop_and_downgrade_are_refused),
     TEST(f22_malformed_answers_are_unavailable),

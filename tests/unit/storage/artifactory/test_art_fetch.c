@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <dirent.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -236,6 +237,34 @@ static void begin_waits_for_nothing(void **state)
     gate(false);
     assert_int_equal(cg_feed_wait(file.feed, NULL), CG_OK);
     cg_crate_file_close(&file);
+}
+
+static unsigned open_files(void)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    unsigned count = 0;
+
+    while (readdir(dir))
+        count++;
+    closedir(dir);
+    return count;
+}
+
+/* Also where nobody asks for anything after it. */
+static void half_a_crate_does_not_stay_on_the_disk(void **state)
+{
+    struct fixture *f = *state;
+    struct cg_crate_file file = {.fd = -1};
+    unsigned before = open_files();
+
+    art.rc = CG_ERR_UNAVAILABLE;
+    art.halfway = true;
+    assert_int_equal(fetch(f, true, &file, NULL), CG_ERR_UNAVAILABLE);
+    for (int i = 0; i < 1000 && open_files() > before; i++) {
+        cg_art_fetcher_tidy(f->fetcher);
+        usleep(10000);
+    }
+    assert_int_equal(open_files(), before);
 }
 
 struct caller {
@@ -568,6 +597,7 @@ int main(void)
         T(fetched_crate_is_whole_kept_and_not_fetched_again),
         T(fetch_that_is_not_whole_is_a_feed_with_a_size),
         T(begin_waits_for_nothing),
+        T(half_a_crate_does_not_stay_on_the_disk),
         T(five_hundred_callers_are_one_get),
         T(five_hundred_callers_share_a_failure),
         T(drain_fails_what_has_not_taken_off_and_begins_nothing_more),

@@ -433,6 +433,48 @@ static void no_more_wait_for_an_instance_than_leaves_workers_for_others(void **s
     assert_int_equal(cg_art_instance_enter(instance, "r/p", soon, NULL), CG_OK);
 }
 
+/* Two that answer nobody may not have all workers, and a third one has some left. */
+static void ill_instances_together_leave_workers_and_one_alone_leaves_places(void **state)
+{
+    struct fixture *f = *state;
+    struct cg_conf_artifactory all[3];
+    char corp[] = "corp", labs[] = "labs", edge[] = "edge", *names[] = {corp, labs, edge};
+    struct cg_conf conf = {.state_dir = f->dir, .artifactories = all, .artifactory_count = 3};
+    struct cg_art_instance *at[3];
+
+    for (size_t i = 0; i < 3; i++) {
+        all[i] = f->conf.artifactories[0];
+        all[i].name = names[i];
+        assert_int_equal(cg_art_instance_get(&conf, names[i], &at[i], NULL), CG_OK);
+    }
+    cg_art_instances_reconfigure(&conf); /* the first one was alone before */
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(cg_art_instance_enter(at[0], NULL, 0, NULL), CG_OK);
+    assert_int_equal(cg_art_instance_enter(at[0], NULL, 0, NULL), CG_ERR_UNAVAILABLE);
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(cg_art_instance_enter(at[1], NULL, 0, NULL), CG_OK);
+    assert_int_equal(cg_art_instance_enter(at[1], NULL, 0, NULL), CG_ERR_UNAVAILABLE);
+    assert_int_equal(cg_art_instance_enter(at[2], NULL, 0, NULL), CG_ERR_UNAVAILABLE);
+    cg_art_instance_leave(at[0], NULL);
+    assert_int_equal(cg_art_instance_enter(at[2], NULL, 0, NULL), CG_OK);
+}
+
+/* Each of them would hold a worker up for half a second. */
+static void nobody_waits_where_nobody_has_come_or_gone(void **state)
+{
+    struct fixture *f = *state;
+    struct cg_art_instance *instance = NULL;
+    int64_t began;
+
+    assert_int_equal(cg_art_instance_get(&f->conf, "corp", &instance, NULL), CG_OK);
+    for (int i = 0; i < 6; i++)
+        assert_int_equal(cg_art_instance_enter(instance, NULL, 0, NULL), CG_OK);
+    began = cg_clock_mono_ms();
+    for (int i = 0; i < 40; i++)
+        assert_int_equal(cg_art_instance_enter(instance, NULL, 0, NULL), CG_ERR_UNAVAILABLE);
+    assert_in_range(cg_clock_mono_ms() - began, 200, 10000); /* the first one waits */
+}
+
 #define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -453,6 +495,8 @@ int main(void)
         T(an_account_that_may_not_read_says_nothing_of_the_crate),
         T(namespaces_of_one_instance_share_it),
         T(no_more_wait_for_an_instance_than_leaves_workers_for_others),
+        T(ill_instances_together_leave_workers_and_one_alone_leaves_places),
+        T(nobody_waits_where_nobody_has_come_or_gone),
     };
     int failed;
 
