@@ -94,6 +94,18 @@ static void drop_pending(struct cg_http2_stream *stream)
     stream->pending_at = 0;
 }
 
+/* Its maximum is what the window allows, so it has no room for what was taken already. */
+static void close_up(struct cg_http2_stream *stream)
+{
+    size_t len = left(stream);
+
+    if (stream->pending_at == 0)
+        return;
+    memmove(stream->pending.data, stream->pending.data + stream->pending_at, len);
+    stream->pending.len = len;
+    stream->pending_at = 0;
+}
+
 void cg_http2_stream_close(struct cg_http2_stream *stream)
 {
     struct cg_http2_conn *conn = stream->conn;
@@ -231,18 +243,21 @@ static void advance(struct cg_http2_stream *stream)
     cg_assert_failed(__FILE__, __LINE__, "the pipeline never ends with NEXT");
 }
 
-/* Gives the pipeline bytes of the body; how many it took. A refusal is answered at once. */
+/* Gives the pipeline bytes of the body; how many it took. */
 static size_t offer(struct cg_http2_stream *stream, const void *bytes, size_t len)
 {
     size_t used = 0;
-    enum cg_step step = cg_pipeline_body(stream->req, bytes, len, &used);
 
-    consume(stream, used);
-    if (step == CG_STEP_WAIT)
+    if (cg_pipeline_body(stream->req, bytes, len, &used) == CG_STEP_WAIT)
         park(stream);
-    else if (stream->req->step == CG_AT_RESPOND)
-        advance(stream);
+    consume(stream, used);
     return used;
+}
+
+/* Is there an answer already? HTTP/1.1 must read on to be able to give it; here it need not. */
+static bool is_refused(const struct cg_http2_stream *stream)
+{
+    return stream->state == CG_HTTP2_BODY && !stream->waiting && stream->req->step == CG_AT_RESPOND;
 }
 
 static bool listens(const struct cg_http2_stream *stream)
@@ -253,14 +268,15 @@ static bool listens(const struct cg_http2_stream *stream)
 /* What was kept, and then perhaps the end. */
 static void feed_pipeline(struct cg_http2_stream *stream)
 {
-    while (listens(stream) && left(stream)) {
-        size_t used = offer(stream, cg_buf_str(&stream->pending) + stream->pending_at, left(stream));
-
-        if (stream->state == CG_HTTP2_BODY) /* else all of it was dropped */
-            stream->pending_at += used;
-    }
+    while (listens(stream) && !is_refused(stream) && left(stream))
+        stream->pending_at += offer(stream, cg_buf_str(&stream->pending) + stream->pending_at, left(stream));
+    close_up(stream);
     if (!listens(stream))
         return;
+    if (is_refused(stream)) {
+        advance(stream);
+        return;
+    }
     drop_pending(stream);
     if (!stream->remote_ended)
         return;
@@ -307,12 +323,11 @@ void cg_http2_stream_data(struct cg_http2_stream *stream, const void *bytes, siz
     stream->body_bytes += len;
     if (listens(stream) && left(stream) == 0)
         used = offer(stream, bytes, len);
-    if (used == len)
-        return;
-    if (stream->state == CG_HTTP2_SEND)
-        consume(stream, len - used);
-    else
+    if (used < len)
         cg_buf_add(&stream->pending, (const char *)bytes + used, len - used);
+    CG_ASSERT(!cg_buf_failed(&stream->pending)); /* the library holds the client to its window */
+    if (is_refused(stream))
+        advance(stream);
 }
 
 void cg_http2_stream_end_of_body(struct cg_http2_stream *stream)

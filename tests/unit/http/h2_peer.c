@@ -382,7 +382,9 @@ struct h2_reply *h2_wait(struct h2 *t, int32_t id)
 
     while (!reply->closed) {
         if (cg_clock_mono_ms() > deadline)
-            die("the answer does not come");
+            fprintf(stderr, "stream %d: status %u, %zu bytes, sent %llu; windows %d, %d\n", id, reply->status, reply->len,
+                    (unsigned long long)reply->upload_at, nghttp2_session_get_stream_remote_window_size(t->client, id),
+                    nghttp2_session_get_remote_window_size(t->client)), die("the answer does not come");
         h2_turn(t);
     }
     return reply;
