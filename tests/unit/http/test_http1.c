@@ -20,7 +20,7 @@
 #include "crategate/clock.h"
 #include "fake_directory.h"
 #include "fixture.h"
-#include "http/http1/server.h"
+#include "http/net/server.h"
 #include "log/log.h"
 #include "log/metrics.h"
 
@@ -29,7 +29,7 @@
 #define CROWD 200
 
 static struct fixture fixture;
-static struct cg_http1 *server;
+static struct cg_server *server;
 
 static int start(const char *extra, unsigned workers, size_t queue, const char *const *listens)
 {
@@ -40,7 +40,7 @@ static int start(const char *extra, unsigned workers, size_t queue, const char *
     kept = fixture.conf->listen;
     if (listens)
         fixture.conf->listen = (char **)(uintptr_t)listens;
-    enum cg_err rc = cg_http1_start(&fixture.gw, fixture.conf, 2, &server, &err);
+    enum cg_err rc = cg_server_start(&fixture.gw, fixture.conf, 2, &server, &err);
 
     fixture.conf->listen = kept;
     if (rc != CG_OK)
@@ -70,14 +70,14 @@ static int tear_down(void **state)
 {
     (void)state;
     fixture_gate(true);
-    cg_http1_free(&server);
+    cg_server_free(&server);
     fixture_close(&fixture);
     return 0;
 }
 
 static void dial(struct client *c)
 {
-    client_open(c, cg_http1_address(server, 0));
+    client_open(c, cg_server_address(server, 0));
 }
 
 static void expect(struct client *c, unsigned status, const char *body)
@@ -739,7 +739,7 @@ static void headers_over_the_limit_are_431(void **state)
 
 static void *drain_in_background(void *cls)
 {
-    cg_http1_drain(server, 5000);
+    cg_server_drain(server, 5000);
     *(int64_t *)cls = cg_clock_mono_ms();
     return NULL;
 }
@@ -774,7 +774,7 @@ static void draining_finishes_what_was_begun_and_takes_nothing_new(void **state)
     client_close(&busy);
     client_close(&idle);
 
-    assert_false(client_try_open(&c, cg_http1_address(server, 0)));
+    assert_false(client_try_open(&c, cg_server_address(server, 0)));
 }
 
 static void draining_ends_at_its_time_out(void **state)
@@ -786,7 +786,7 @@ static void draining_ends_at_its_time_out(void **state)
     dial(&c);
     client_say(&c, GET("/gate"));
     fixture_gate_wait(1);
-    cg_http1_drain(server, 300);
+    cg_server_drain(server, 300);
     assert_in_range(cg_clock_mono_ms() - begun, 300, 3000);
     fixture_gate(true);
     expect(&c, 200, NULL);
@@ -803,7 +803,7 @@ static void stopping_does_not_wait_for_late_answers(void **state)
     client_say(&c, GET("/later"));
     usleep(50000);
     begun = cg_clock_mono_ms();
-    cg_http1_free(&server);
+    cg_server_free(&server);
     assert_true(cg_clock_mono_ms() - begun < 250);
     client_close(&c);
 }
@@ -821,12 +821,12 @@ static void every_kind_of_address_is_listened_on(void **state)
     assert_int_equal(start("", 2, 16, listens), 0);
     for (size_t i = 0; i < 3; i++)
         for (int n = 0; n < 5; n++) {
-            client_open(&c, cg_http1_address(server, i));
+            client_open(&c, cg_server_address(server, i));
             client_say(&c, GET("/slow"));
             expect(&c, 200, "anonymous");
             client_close(&c);
         }
-    assert_null(cg_http1_address(server, 3));
+    assert_null(cg_server_address(server, 3));
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0660);
     tear_down(NULL);
@@ -835,15 +835,15 @@ static void every_kind_of_address_is_listened_on(void **state)
 
 static void an_address_in_use_is_refused_by_name(void **state)
 {
-    const char *taken = strrchr(cg_http1_address(server, 0), ':') + 1;
-    struct cg_http1 *second = NULL;
+    const char *taken = strrchr(cg_server_address(server, 0), ':') + 1;
+    struct cg_server *second = NULL;
     struct cg_error err = {0};
     char spec[64], *listens[] = {(char *)(uintptr_t) "127.0.0.1:0", spec, NULL}, **kept = fixture.conf->listen;
 
     (void)state;
     snprintf(spec, sizeof(spec), "127.0.0.1:%s", taken);
     fixture.conf->listen = listens;
-    assert_int_equal(cg_http1_start(&fixture.gw, fixture.conf, 2, &second, &err), CG_ERR_UNAVAILABLE);
+    assert_int_equal(cg_server_start(&fixture.gw, fixture.conf, 2, &second, &err), CG_ERR_UNAVAILABLE);
     fixture.conf->listen = kept;
     assert_null(second);
     assert_non_null(strstr(err.detail, spec));
@@ -861,7 +861,7 @@ static void the_address_of_a_trusted_proxys_client_is_the_last_it_vouches_for(vo
                    "X-Forwarded-For: 127.0.0.1\r\nX-Forwarded-For: 203.0.113.5\r\n\r\n");
     expect(&c, 401, NULL);
     client_close(&c);
-    cg_http1_drain(server, 2000);
+    cg_server_drain(server, 2000);
     trail = fixture_trail(&fixture);
     assert_non_null(strstr(trail, "\"203.0.113.5\""));
     free(trail);
