@@ -191,6 +191,8 @@ struct cg_policy *cg_gateway_policy(struct cg_gateway *gw);
 /* Puts another one in force; takes over the reference. */
 void cg_gateway_set_policy(struct cg_gateway *gw, struct cg_policy *policy);
 
+/* Method names are case-sensitive; any other is CG_OTHER_METHOD. */
+enum cg_method cg_method_of(const char *name);
 /* Transports. new: the arena, the id, defaults. The transport fills its fields and runs. */
 struct cg_request *cg_request_new(struct cg_gateway *gw, const struct cg_transport_ops *ops, void *transport);
 enum cg_step cg_pipeline_run(struct cg_request *req);

@@ -187,19 +187,6 @@ void *cg_conn_begin(void *cls, const char *uri, struct MHD_Connection *mhd)
     return conn;
 }
 
-static enum cg_method method_of(const char *name)
-{
-    static const struct {
-        const char *name;
-        enum cg_method method;
-    } table[] = {{"GET", CG_GET}, {"HEAD", CG_HEAD}, {"PUT", CG_PUT}, {"DELETE", CG_DELETE}, {"POST", CG_POST}};
-
-    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
-        if (strcmp(name, table[i].name) == 0)
-            return table[i].method;
-    return CG_OTHER_METHOD;
-}
-
 /* What the headers say of the body. A proxy in front that reads them otherwise would let one request hide another
  * behind itself (RFC 9112, section 11.2), so whatever leaves doubt is refused, which also ends the connection. */
 struct framing {
@@ -315,7 +302,7 @@ static enum MHD_Result on_headers(struct cg_http1_conn *conn, const char *method
     struct cg_request *req = conn->req;
 
     req->method_name = cg_arena_strdup(req->arena, method);
-    req->method = method_of(method);
+    req->method = cg_method_of(method);
     read_framing(conn, version);
     if (req->content_length == 0 && !req->bad_framing) {
         req->body_complete = true;

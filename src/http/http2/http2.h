@@ -21,24 +21,25 @@ struct cg_loop;
 struct cg_http2_settings {
     struct cg_gateway *gw;
     int64_t request_timeout_ms, idle_timeout_ms;
-    atomic_size_t *active;   /* requests from their HEADERS to their last byte */
+    atomic_size_t *active; /* requests from their HEADERS to their last byte */
     const atomic_bool *draining, *stopping;
 };
 
 /* The request that came with "Upgrade: h2c" (RFC 7540, section 3.2); it becomes stream 1. Borrowed for the call. */
 struct cg_http2_upgrade {
-    const char *method, *target;           /* as sent */
-    const char *settings;                  /* value of HTTP2-Settings, base64url */
-    const struct cg_header *headers;       /* the others */
+    const char *method, *target;     /* as sent */
+    const char *settings;            /* value of HTTP2-Settings, base64url */
+    const struct cg_header *headers; /* the others */
     size_t header_count;
-    const void *extra;                     /* bytes that were read behind the request already */
+    const void *extra; /* bytes that were read behind the request already */
     size_t extra_len;
 };
 
 /* Takes the wire (also when it fails). `first` may be NULL: the client begins with the preface. NULL when the upgrade's
  * settings cannot be read: the wire is closed then. */
-struct cg_http2_conn *cg_http2_open(const struct cg_http2_settings *settings, struct cg_loop *loop, struct cg_wire *wire,
-                                    const struct sockaddr_storage *peer, const struct cg_http2_upgrade *first);
+struct cg_http2_conn *cg_http2_open(const struct cg_http2_settings *settings, struct cg_loop *loop,
+                                    struct cg_wire *wire, const struct sockaddr_storage *peer,
+                                    const struct cg_http2_upgrade *first);
 /* Reads and writes as far as goes without waiting. False: there is nothing more to be done with the wire, and the
  * connection is to be freed with cg_http2_free() as soon as cg_http2_waiting() is 0. */
 bool cg_http2_serve(struct cg_http2_conn *conn, int64_t now_ms);
