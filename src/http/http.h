@@ -2,7 +2,7 @@
 /*
  * The transport-neutral request and response, the route table's row, and the
  * pipeline's steps. No libmicrohttpd or nghttp2 type appears here or anywhere
- * above the transports (http1/ and http2/).
+ * above the transports (http1/, http2/), and OpenSSL's stay below them (net/).
  *
  * The way of a request: ROUTE, LIMITS, AUTHN, AUTHZ, BODY, EXECUTE, RESPOND,
  * AUDIT (docs/architecture.md). A transport makes a request, calls
@@ -129,6 +129,7 @@ struct cg_request {
     bool bad_host;    /* HTTP/1.1 wants one Host header, nobody takes two: LIMITS refuses it */
     bool bad_framing; /* two parsers could disagree on where this request ends: LIMITS refuses it */
     bool unix_peer;
+    bool tls; /* our own: the connection is */
     struct sockaddr_storage peer;
 
     /* filled by the steps */

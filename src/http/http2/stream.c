@@ -47,6 +47,7 @@ struct cg_http2_stream *cg_http2_stream_new(struct cg_http2_conn *conn, int32_t 
     stream->req = cg_request_new(conn->settings->gw, &ops, stream);
     stream->req->peer = conn->peer;
     stream->req->unix_peer = conn->peer.ss_family != AF_INET && conn->peer.ss_family != AF_INET6;
+    stream->req->tls = cg_wire_secure(conn->wire);
     enter(stream, CG_HTTP2_HEADERS);
     stream->next = conn->streams;
     if (stream->next)
