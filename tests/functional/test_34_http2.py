@@ -29,7 +29,7 @@ def alice(env):
 def cleartext(env):
     """The same without TLS."""
     if not hasattr(env, "plain"):
-        env.plain = env.gateway(env.directory, tls=False)
+        env.plain = env.gateway(env.directory, tls=False).start()
     return env.plain
 
 
@@ -169,7 +169,7 @@ def test_a_client_that_gives_up_again_and_again_is_cut_off(env):
 
 
 def test_what_is_under_way_ends_well_when_the_gateway_stops(env):
-    gw = env.gateway(env.directory)
+    gw = env.gateway(env.directory).start()
     token = gw.token("alice")
     crate = crate_bytes("pay-last", "1.0.0", {"data.bin": os.urandom(2000000)})
     assert gw.request("PUT", NEW, body=frame(metadata("pay-last", "1.0.0"), crate), token=token).status == 200

@@ -20,6 +20,8 @@
 #define LEAST_BYTES_A_SECOND 1024
 /* How long a client is read on that was told goodbye. */
 #define CLOSING_MS 2000
+/* How long a stream stays open whose request was answered, but is not complete. */
+#define REFUSED_MS 2000
 /* What waits in the socket cannot be overtaken by something more urgent. */
 #define UNSENT_MAX (128 * 1024)
 
@@ -294,7 +296,9 @@ static void check_streams(struct cg_http2_conn *conn)
             terminate(conn, NGHTTP2_ENHANCE_YOUR_CALM, "the client is too slow with its headers");
             return;
         }
-        if (is_too_slow(stream, age_ms)) {
+        if (stream->ended && !stream->gone && age_ms > REFUSED_MS) {
+            cg_http2_reset(stream, NGHTTP2_NO_ERROR);
+        } else if (is_too_slow(stream, age_ms)) {
             cg_log(CG_LOG_DEBUG, "http", stream->req->id, "the client is too slow: stream closed");
             stream->since_ms = conn->now_ms;
             cg_http2_reset(stream, NGHTTP2_CANCEL);

@@ -110,7 +110,7 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
     if (stream)
         cg_http2_stream_data(stream, bytes, len);
     else
-        nghttp2_session_consume(session, id, len);
+        nghttp2_session_consume_connection(session, len);
     return 0;
 }
 
@@ -118,16 +118,18 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
 
 static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *cls)
 {
+    struct cg_http2_conn *conn = cls;
     struct cg_http2_stream *stream;
 
     if (frame->hd.type == NGHTTP2_RST_STREAM)
-        cg_http2_scan_reset(cls, frame->hd.stream_id);
+        cg_http2_scan_reset(conn, frame->hd.stream_id);
     if ((frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) ||
         !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM) || !(stream = stream_of(session, frame->hd.stream_id)))
         return 0;
     stream->ended = true;
-    /* Answered before the request was complete: it need not go on (RFC 9113, section 8.1). */
-    if (!stream->remote_ended)
+    /* Answered before the request was complete: it need not go on (RFC 9113, section 8.1). But when RST_STREAM comes
+     * together with the answer, curl loses the answer, so its sender has a while (cg_http2_check_pace). */
+    if (!stream->remote_ended && conn->draining)
         cg_http2_reset(stream, NGHTTP2_NO_ERROR);
     return 0;
 }

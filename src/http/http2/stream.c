@@ -189,7 +189,8 @@ static void consume(struct cg_http2_stream *stream, size_t len)
 
 static void answer(struct cg_http2_stream *stream)
 {
-    consume(stream, left(stream));
+    if (left(stream))
+        nghttp2_session_consume_connection(stream->conn->session, left(stream));
     drop_pending(stream);
     enter(stream, CG_HTTP2_SEND);
     cg_http2_answer(stream);
@@ -316,8 +317,8 @@ void cg_http2_stream_data(struct cg_http2_stream *stream, const void *bytes, siz
     struct cg_http2_conn *conn = stream->conn;
     size_t used = 0;
 
-    if (stream->state == CG_HTTP2_SEND) { /* the answer was a refusal */
-        consume(stream, len);
+    if (stream->state == CG_HTTP2_SEND) { /* a refusal: what was on its way may come, and no more of it */
+        nghttp2_session_consume_connection(conn->session, len);
         return;
     }
     cg_http2_bucket_give(&conn->waste, &cg_http2_limits.waste, (int64_t)len);

@@ -388,17 +388,27 @@ void h2_go_on(struct h2 *t, int32_t id)
     nghttp2_session_resume_data(t->client, id);
 }
 
-struct h2_reply *h2_wait(struct h2 *t, int32_t id)
+static struct h2_reply *wait_for(struct h2 *t, int32_t id, bool closed)
 {
     int64_t deadline = cg_clock_mono_ms() + PATIENCE_MS;
     struct h2_reply *reply = h2_reply(t, id);
 
-    while (!reply->closed) {
+    while (!reply->closed && (closed || !reply->ended)) {
         if (cg_clock_mono_ms() > deadline)
             die("the answer does not come");
         h2_turn(t);
     }
     return reply;
+}
+
+struct h2_reply *h2_wait(struct h2 *t, int32_t id)
+{
+    return wait_for(t, id, true);
+}
+
+struct h2_reply *h2_wait_answer(struct h2 *t, int32_t id)
+{
+    return wait_for(t, id, false);
 }
 
 const char *h2_header(const struct h2_reply *reply, const char *name)

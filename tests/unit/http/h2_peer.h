@@ -78,6 +78,8 @@ void h2_go_on(struct h2 *t, int32_t id);
 struct h2_reply *h2_reply(struct h2 *t, int32_t id);
 /* Turns the crank until it is closed, or fails the test. */
 struct h2_reply *h2_wait(struct h2 *t, int32_t id);
+/* The same until the answer is complete, whatever becomes of the request. */
+struct h2_reply *h2_wait_answer(struct h2 *t, int32_t id);
 /* Once around. */
 void h2_turn(struct h2 *t);
 /* Until `until` says so; fails the test when it never does. */

@@ -215,6 +215,9 @@ static void data_for_a_stream_that_was_refused_does(void **state)
 
     (void)state;
     h2_frame(t, NGHTTP2_HEADERS, END_HEADERS, 1, put_fast, sizeof(put_fast));
+    while (h2_find(t, NGHTTP2_DATA, 0) == SIZE_MAX)
+        h2_turn(t);
+    cg_http2_check_pace(t->conn, cg_clock_mono_ms() + 2500);
     while (h2_find(t, NGHTTP2_RST_STREAM, 0) == SIZE_MAX)
         h2_turn(t);
     for (int i = 0; i < MANY && !told_off(t); i++) {

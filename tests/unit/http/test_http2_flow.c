@@ -17,6 +17,14 @@ static struct h2 peer;
 
 static const char *const as_alice[] = {"authorization", ALICE, NULL};
 
+/* With the settings acknowledged, too. */
+static void all_is_said(struct h2 *t)
+{
+    while (nghttp2_session_want_write(t->client))
+        h2_turn(t);
+    h2_turn(t);
+}
+
 /* Uploads */
 
 static void expect_upload(const struct h2_reply *reply, unsigned long long size)
@@ -122,7 +130,7 @@ static void a_client_that_asks_is_told_to_go_on(void **state)
     assert_int_equal(h2_reply(t, id)->continues, 1);
     id = h2_request(t, "PUT", "/closed/new", headers, 5);
     h2_reply(t, id)->stalls = true;
-    assert_int_equal(h2_wait(t, id)->status, 401);
+    assert_int_equal(h2_wait_answer(t, id)->status, 401);
     assert_int_equal(h2_reply(t, id)->continues, 0);
     h2_close(t);
 }
@@ -136,9 +144,13 @@ static void a_refusal_does_not_wait_for_the_body(void **state)
 
     (void)state;
     h2_open(t, 0);
-    reply = h2_wait(t, h2_request(t, "PUT", "/closed/new", NULL, 50000000));
+    reply = h2_wait_answer(t, h2_request(t, "PUT", "/closed/new", NULL, 50000000));
     assert_int_equal(reply->status, 401);
     assert_true(reply->ended);
+    all_is_said(t);
+    assert_false(reply->closed);
+    cg_http2_check_pace(t->conn, cg_clock_mono_ms() + 2500);
+    h2_wait(t, reply->id);
     assert_int_equal(reply->code, NGHTTP2_NO_ERROR);
     assert_true(reply->upload_at <= 65535);
     assert_int_equal(fixture_changes(), 0);
@@ -154,13 +166,13 @@ static void too_much_is_refused_when_it_is_too_much(void **state)
 
     (void)state;
     h2_open(t, 0);
-    reply = h2_wait(t, h2_request(t, "PUT", "/spool", length, 50000000));
+    reply = h2_wait_answer(t, h2_request(t, "PUT", "/spool", length, 50000000));
     assert_int_equal(reply->status, 413);
     assert_true(reply->upload_at <= 65535);
-    reply = h2_wait(t, h2_request(t, "PUT", "/spool", NULL, 50000000));
+    reply = h2_wait_answer(t, h2_request(t, "PUT", "/spool", NULL, 50000000));
     assert_int_equal(reply->status, 413);
     assert_true(reply->upload_at < 8000000);
-    reply = h2_wait(t, h2_request(t, "PUT", "/echo", NULL, 200000));
+    reply = h2_wait_answer(t, h2_request(t, "PUT", "/echo", NULL, 200000));
     assert_int_equal(reply->status, 413);
     assert_int_equal(h2_wait(t, h2_get(t, "/fast"))->status, 200);
     h2_close(t);
@@ -174,7 +186,7 @@ static void refusals_leave_room_for_others(void **state)
     (void)state;
     h2_open(t, 0);
     for (int i = 0; i < 40; i++)
-        assert_int_equal(h2_wait(t, h2_request(t, "PUT", "/closed/new", NULL, 60000))->status, 401);
+        assert_int_equal(h2_wait_answer(t, h2_request(t, "PUT", "/closed/new", NULL, 60000))->status, 401);
     expect_upload(h2_wait(t, h2_request(t, "PUT", "/spool", NULL, 300000)), 300000);
     h2_close(t);
 }
@@ -244,14 +256,6 @@ static void a_connection_may_end_at_any_time(void **state)
 }
 
 /* Time */
-
-/* With the settings acknowledged, too. */
-static void all_is_said(struct h2 *t)
-{
-    while (nghttp2_session_want_write(t->client))
-        h2_turn(t);
-    h2_turn(t);
-}
 
 static void expect_goaway(struct h2 *t, uint32_t code)
 {
