@@ -12,11 +12,11 @@ build_apt="autoconf automake make gcc g++ pkg-config libmicrohttpd-dev libnghttp
  libjansson-dev libssl-dev libsqlite3-dev libarchive-dev libpcre2-dev zlib1g-dev libtomlplusplus-dev libsecret-1-dev"
 demo_apt="slapd ldap-utils openssl curl python3"
 test_apt="libcmocka-dev logrotate python3 libsasl2-modules git xz-utils universal-ctags systemd gcovr nginx-light wrk valgrind
- clang libclang-rt-dev dbus-daemon gnome-keyring $(crates)"
+ nghttp2-client  clang libclang-rt-dev dbus-daemon gnome-keyring $(crates)"
 build_dnf="autoconf automake make gcc gcc-c++ pkgconf-pkg-config libmicrohttpd-devel libnghttp2-devel openldap-devel
  libcurl-devel jansson-devel openssl-devel sqlite-devel libarchive-devel pcre2-devel zlib-devel tomlplusplus-devel libsecret-devel"
 demo_dnf="openldap-servers openldap-clients openssl curl python3"
-test_dnf="libcmocka-devel logrotate git xz ctags gcovr nginx valgrind clang compiler-rt dbus-daemon gnome-keyring"
+test_dnf="libcmocka-devel logrotate git xz ctags gcovr nginx nghttp2 valgrind clang compiler-rt dbus-daemon gnome-keyring"
 
 want=${1:?usage: packages.sh build|demo|test}
 case $want in

@@ -42,6 +42,10 @@ class Skip(Exception):
     """The machine lacks what the test needs."""
 
 
+class Unpackaged(Exception):
+    """It lacks what no distribution has; where it is there, the test counts like any other."""
+
+
 def need(program):
     path = shutil.which(program)
     if not path:

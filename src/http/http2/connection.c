@@ -167,15 +167,20 @@ static bool reads(const struct cg_http2_conn *conn)
 /* False: the session is at an end. */
 static bool take_in(struct cg_http2_conn *conn, const unsigned char *bytes, size_t len)
 {
-    ssize_t rc = 0;
+    while (len && !conn->failure) {
+        size_t n = cg_http2_scan(conn, bytes, len);
+        ssize_t rc = n ? nghttp2_session_mem_recv(conn->session, bytes, n) : 0;
 
-    if (cg_http2_scan(conn, bytes, len))
-        rc = nghttp2_session_mem_recv(conn->session, bytes, len);
-    if (rc < 0)
-        fail(conn, rc);
-    else if (conn->failure)
+        if (rc < 0) {
+            fail(conn, rc);
+            return false;
+        }
+        bytes += n;
+        len -= n;
+    }
+    if (conn->failure)
         terminate(conn, conn->failure, "more is asked than is borne");
-    return rc >= 0 && !conn->failure;
+    return !conn->failure;
 }
 
 static void receive(struct cg_http2_conn *conn)
@@ -371,6 +376,7 @@ void cg_http2_free(struct cg_http2_conn **connp)
     CG_ASSERT(conn->waiting == 0);
     die(conn);
     nghttp2_session_del(conn->session);
+    free(conn->scan.reset);
     cg_wire_free(&conn->wire);
     free(conn);
 }

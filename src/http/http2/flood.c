@@ -11,6 +11,8 @@
 
 #include <string.h>
 
+#include "base/mem.h"
+
 #define FRAME_HEAD 9
 #define PRIORITY_LEN 5
 #define FLAG_END_STREAM 0x01
@@ -73,24 +75,68 @@ static bool data_frame(struct cg_http2_conn *conn, size_t len, unsigned char fla
     return cg_http2_bucket_take(&conn->waste, &cg_http2_limits.waste, (int64_t)len, conn->now_ms);
 }
 
-static bool count_frame(struct cg_http2_conn *conn, const unsigned char *head, size_t len)
-{
-    switch (head[3]) {
-    case NGHTTP2_DATA:
-        return data_frame(conn, len, head[4]);
-    case NGHTTP2_HEADERS:
-        conn->scan.continuations = 0;
-        return control_frame(conn);
-    case NGHTTP2_CONTINUATION:
-        return ++conn->scan.continuations <= cg_http2_limits.continuations && control_frame(conn);
-    default:
-        return control_frame(conn);
-    }
-}
-
 static uint32_t read_u32(const unsigned char *bytes)
 {
     return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+}
+
+/* A client opens no more streams than are allowed at once, and learns of resets in their order: of older ones it knows.
+ */
+#define RESETS_KEPT 128
+
+void cg_http2_scan_reset(struct cg_http2_conn *conn, int32_t id)
+{
+    struct cg_http2_scan *scan = &conn->scan;
+
+    if (!scan->reset)
+        scan->reset = cg_calloc(RESETS_KEPT, sizeof(*scan->reset));
+    scan->reset[scan->reset_count++ % RESETS_KEPT] = id;
+}
+
+static bool was_reset(const struct cg_http2_scan *scan, int32_t id)
+{
+    for (size_t i = 0; i < RESETS_KEPT && scan->reset; i++)
+        if (scan->reset[i] == id)
+            return true;
+    return false;
+}
+
+/* The client has ended the stream, by whatever means, or passed it over: nothing more may come on it (RFC 9113,
+ * section 5.1). nghttp2 keeps no record of such streams. */
+static bool is_over(const struct cg_http2_conn *conn, int32_t id)
+{
+    return id % 2 == 1 && id <= conn->scan.last_id && !conn->said_goodbye &&
+           nghttp2_session_get_stream_local_close(conn->session, id) < 0 && !was_reset(&conn->scan, id);
+}
+
+static bool headers_frame(struct cg_http2_conn *conn, int32_t id)
+{
+    conn->scan.continuations = 0;
+    if (id > conn->scan.last_id)
+        conn->scan.last_id = id;
+    return control_frame(conn);
+}
+
+/* 0, or what is wrong. */
+static uint32_t judge(struct cg_http2_conn *conn, const unsigned char *head, size_t len)
+{
+    int32_t id = (int32_t)(read_u32(head + 5) & 0x7fffffff);
+    unsigned char type = head[3];
+    bool borne;
+
+    if ((type == NGHTTP2_HEADERS || type == NGHTTP2_DATA) && is_over(conn, id))
+        return NGHTTP2_STREAM_CLOSED;
+    if (type == NGHTTP2_PRIORITY && id == 0)
+        return NGHTTP2_PROTOCOL_ERROR;
+    if (type == NGHTTP2_DATA)
+        borne = data_frame(conn, len, head[4]);
+    else if (type == NGHTTP2_HEADERS)
+        borne = headers_frame(conn, id);
+    else if (type == NGHTTP2_CONTINUATION)
+        borne = ++conn->scan.continuations <= cg_http2_limits.continuations && control_frame(conn);
+    else
+        borne = control_frame(conn);
+    return borne ? 0 : NGHTTP2_ENHANCE_YOUR_CALM;
 }
 
 /* A stream that depends on itself is an error (RFC 7540, section 5.3.1) that nghttp2 does not see where priorities in
@@ -102,7 +148,7 @@ static bool depends_on_itself(const unsigned char *head)
     return on == (read_u32(head + 5) & 0x7fffffff) && on != 0;
 }
 
-/* A head is complete, or that and the beginning of a PRIORITY frame. */
+/* The head is complete, and of a PRIORITY frame the rest too. */
 static bool on_head(struct cg_http2_conn *conn)
 {
     struct cg_http2_scan *scan = &conn->scan;
@@ -110,43 +156,36 @@ static bool on_head(struct cg_http2_conn *conn)
     size_t len = (size_t)head[0] << 16 | (size_t)head[1] << 8 | head[2];
 
     if (scan->have == FRAME_HEAD) {
-        if (!count_frame(conn, head, len)) {
-            conn->failure = NGHTTP2_ENHANCE_YOUR_CALM;
-            return false;
-        }
+        conn->failure = judge(conn, head, len);
         if (head[3] == NGHTTP2_PRIORITY && len == PRIORITY_LEN) {
             scan->need = sizeof(scan->head);
-            return true;
+            return conn->failure == 0;
         }
     } else if (depends_on_itself(head)) {
         conn->failure = NGHTTP2_PROTOCOL_ERROR;
-        return false;
     }
     scan->skip = len - (scan->have - FRAME_HEAD);
     scan->have = 0;
     scan->need = FRAME_HEAD;
-    return true;
+    return conn->failure == 0;
 }
 
-bool cg_http2_scan(struct cg_http2_conn *conn, const unsigned char *bytes, size_t len)
+size_t cg_http2_scan(struct cg_http2_conn *conn, const unsigned char *bytes, size_t len)
 {
     struct cg_http2_scan *scan = &conn->scan;
+    size_t done = 0, n;
 
-    while (len) {
-        size_t n = scan->skip ? scan->skip : scan->need - scan->have;
-
-        if (n > len)
-            n = len;
-        if (scan->skip) {
-            scan->skip -= n;
-        } else {
-            memcpy(scan->head + scan->have, bytes, n);
-            scan->have += n;
-            if (scan->have == scan->need && !on_head(conn))
-                return false;
-        }
-        bytes += n;
-        len -= n;
+    while (scan->skip == 0 && done < len) {
+        n = scan->need - scan->have < len - done ? scan->need - scan->have : len - done;
+        memcpy(scan->head + scan->have, bytes + done, n);
+        scan->have += n;
+        done += n;
+        if (scan->have == scan->need && !on_head(conn))
+            return 0;
+        if (scan->have == 0)
+            break; /* one frame */
     }
-    return true;
+    n = scan->skip < len - done ? scan->skip : len - done;
+    scan->skip -= n;
+    return done + n;
 }

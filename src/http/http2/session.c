@@ -120,7 +120,8 @@ static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, v
 {
     struct cg_http2_stream *stream;
 
-    (void)cls;
+    if (frame->hd.type == NGHTTP2_RST_STREAM)
+        cg_http2_scan_reset(cls, frame->hd.stream_id);
     if ((frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) ||
         !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM) || !(stream = stream_of(session, frame->hd.stream_id)))
         return 0;
@@ -264,6 +265,7 @@ static void take_request(struct cg_http2_conn *conn, const struct cg_http2_upgra
 {
     struct cg_http2_stream *stream = cg_http2_stream_new(conn, 1);
 
+    conn->scan.last_id = 1;
     nghttp2_session_set_stream_user_data(conn->session, 1, stream);
     add_field(stream, ":method", first->method);
     add_field(stream, ":path", strip_authority(first->target));

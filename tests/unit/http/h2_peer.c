@@ -276,7 +276,7 @@ static bool has_ended(struct h2 *t)
     return !t->conn;
 }
 
-void h2_close(struct h2 *t)
+static void end_connection(struct h2 *t)
 {
     close_client(t);
     fixture_gate(true);
@@ -284,6 +284,19 @@ void h2_close(struct h2 *t)
         h2_until(t, has_ended);
     if (atomic_load(&t->active) != 0)
         die("a request is still counted as active");
+}
+
+void h2_reconnect(struct h2 *t)
+{
+    end_connection(t);
+    t->over = false;
+    t->in_len = 0;
+    open_pair(t, NULL);
+}
+
+void h2_close(struct h2 *t)
+{
+    end_connection(t);
     nghttp2_session_del(t->client);
     for (size_t i = 0; i < H2_REPLIES; i++)
         free(t->replies[i].body);
@@ -382,9 +395,7 @@ struct h2_reply *h2_wait(struct h2 *t, int32_t id)
 
     while (!reply->closed) {
         if (cg_clock_mono_ms() > deadline)
-            fprintf(stderr, "stream %d: status %u, %zu bytes, sent %llu; windows %d, %d\n", id, reply->status, reply->len,
-                    (unsigned long long)reply->upload_at, nghttp2_session_get_stream_remote_window_size(t->client, id),
-                    nghttp2_session_get_remote_window_size(t->client)), die("the answer does not come");
+            die("the answer does not come");
         h2_turn(t);
     }
     return reply;

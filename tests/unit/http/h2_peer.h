@@ -68,6 +68,8 @@ void h2_open_raw(struct h2 *t);
 /* Raw, of a request that came over HTTP/1.1. */
 void h2_open_upgrade(struct h2 *t, const struct cg_http2_upgrade *first);
 void h2_close(struct h2 *t);
+/* Ends a raw connection, and opens another one to the same gateway. */
+void h2_reconnect(struct h2 *t);
 
 /* Sends a request; its stream. `headers`: name, value, name, value..., NULL. upload_len UINT64_MAX: no body. */
 int32_t h2_request(struct h2 *t, const char *method, const char *path, const char *const *headers, uint64_t upload_len);

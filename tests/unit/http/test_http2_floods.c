@@ -24,6 +24,7 @@ static const unsigned char get_fast[] = {0x82, 0x86, 0x04, 5,   '/', 'f', 'a', '
                                          'a',  't',  'e',  's', '.', 'e', 'x', 'a', 'm', 'p',  'l', 'e'};
 static const unsigned char get_gate[] = {0x82, 0x86, 0x04, 5,   '/', 'g', 'a', 't', 'e', 0x01, 14,  'c', 'r',
                                          'a',  't',  'e',  's', '.', 'e', 'x', 'a', 'm', 'p',  'l', 'e'};
+static const unsigned char put_fast[] = {0x02, 3, 'P', 'U', 'T', 0x86, 0x04, 5, '/', 'f', 'a', 's', 't', 0x01, 1, 'c'};
 static const unsigned char cancel[] = {0, 0, 0, NGHTTP2_CANCEL};
 
 static struct h2 *begin(void)
@@ -206,15 +207,23 @@ static void data_that_is_only_padding_does(void **state)
     expect_calm(begin_upload(), NGHTTP2_DATA, NGHTTP2_FLAG_PADDED, 1, padding, sizeof(padding));
 }
 
-static void data_for_a_stream_that_is_over_does(void **state)
+/* We have refused it, so what was on its way is read, but only so much. */
+static void data_for_a_stream_that_was_refused_does(void **state)
 {
     static const unsigned char bytes[16384];
     struct h2 *t = begin();
 
     (void)state;
-    h2_frame(t, NGHTTP2_HEADERS, END_HEADERS, 1, get_fast, sizeof(get_fast));
-    h2_frame(t, NGHTTP2_RST_STREAM, 0, 1, cancel, sizeof(cancel));
-    expect_calm(t, NGHTTP2_DATA, 0, 1, bytes, sizeof(bytes));
+    h2_frame(t, NGHTTP2_HEADERS, END_HEADERS, 1, put_fast, sizeof(put_fast));
+    while (h2_find(t, NGHTTP2_RST_STREAM, 0) == SIZE_MAX)
+        h2_turn(t);
+    for (int i = 0; i < MANY && !told_off(t); i++) {
+        h2_frame(t, NGHTTP2_DATA, 0, 1, bytes, sizeof(bytes));
+        h2_turn(t); /* so that the connection's window is open again */
+        if (i == 100)
+            assert_false(told_off(t));
+    }
+    expect_goaway(t, NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
 static void a_header_block_without_end_does(void **state)
@@ -283,6 +292,28 @@ static void a_stream_that_depends_on_itself_is_an_error(void **state)
     expect_goaway(t, NGHTTP2_PROTOCOL_ERROR);
 }
 
+/* Whether by an answered request, by giving it up, or by passing its number over. */
+static void nothing_comes_on_a_stream_that_the_client_has_ended(void **state)
+{
+    struct h2 *t = begin();
+
+    (void)state;
+    h2_frame(t, NGHTTP2_HEADERS, END_HEADERS | END_STREAM, 1, get_fast, sizeof(get_fast));
+    while (h2_find(t, NGHTTP2_DATA, 0) == SIZE_MAX)
+        h2_turn(t);
+    h2_frame(t, NGHTTP2_DATA, 0, 1, "late", 4);
+    expect_goaway(t, NGHTTP2_STREAM_CLOSED);
+    t = begin();
+    h2_frame(t, NGHTTP2_HEADERS, END_HEADERS, 1, get_gate, sizeof(get_gate));
+    h2_frame(t, NGHTTP2_RST_STREAM, 0, 1, cancel, sizeof(cancel));
+    h2_frame(t, NGHTTP2_DATA, 0, 1, "late", 4);
+    expect_goaway(t, NGHTTP2_STREAM_CLOSED);
+    t = begin();
+    h2_frame(t, NGHTTP2_HEADERS, END_HEADERS | END_STREAM, 5, get_fast, sizeof(get_fast));
+    h2_frame(t, NGHTTP2_HEADERS, END_HEADERS | END_STREAM, 3, get_fast, sizeof(get_fast));
+    expect_goaway(t, NGHTTP2_STREAM_CLOSED);
+}
+
 static void headers_that_cannot_be_decoded_are_an_error(void **state)
 {
     static const unsigned char index[] = {0xff, 0xff, 0xff, 0xff, 0x0f};
@@ -347,7 +378,8 @@ int main(void)
         cmocka_unit_test(frames_of_unknown_types_do),
         cmocka_unit_test(empty_data_without_end_does),
         cmocka_unit_test(data_that_is_only_padding_does),
-        cmocka_unit_test(data_for_a_stream_that_is_over_does),
+        cmocka_unit_test(data_for_a_stream_that_was_refused_does),
+        cmocka_unit_test(nothing_comes_on_a_stream_that_the_client_has_ended),
         cmocka_unit_test(a_header_block_without_end_does),
         cmocka_unit_test(a_header_bomb_is_refused),
         cmocka_unit_test(whoever_speaks_something_else_is_told),
