@@ -56,9 +56,15 @@ static void bridge_close(struct bridge *b)
     cg_loop_bury(loop, &b->link);
 }
 
-static ssize_t pair_write(struct bridge *b, const void *bytes, size_t len)
+/* What the library has no ears for any more is gone; what it said before that is still to be carried. */
+static ssize_t to_server(struct bridge *b, const void *bytes, size_t len)
 {
-    return send(b->pair_watch.fd, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    ssize_t n = send(b->pair_watch.fd, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+    if (n >= 0 || (errno != EPIPE && errno != ECONNRESET))
+        return n;
+    b->discards = true;
+    return (ssize_t)len;
 }
 
 static ssize_t to_client(struct bridge *b, const void *bytes, size_t len)
@@ -72,7 +78,7 @@ static ssize_t to_client(struct bridge *b, const void *bytes, size_t len)
 
 typedef ssize_t write_fn(struct bridge *b, const void *bytes, size_t len);
 
-/* As much as is taken; what is not stays in *len. False: it never will be. */
+/* As much as is taken; what is not stays in *len. False: it never will be (errno). */
 static bool write_some(struct bridge *b, write_fn *write_to, const char **bytes, size_t *len)
 {
     while (*len) {
@@ -129,20 +135,21 @@ static enum flow read_outcome(ssize_t n)
 static enum flow carry_in(struct bridge *b)
 {
     char *block = loop_of(b)->block;
-    bool ok = true;
+    bool ok;
     ssize_t n;
 
-    if (!flush(b, &b->in, pair_write, &ok))
+    if (!flush(b, &b->in, to_server, &ok))
         return FLOW_WAITS;
-    b->discards |= !ok;
+    if (!ok)
+        return FLOW_BROKEN;
     while ((n = cg_wire_read(b->wire, block, CG_LOOP_BLOCK)) > 0) {
         if (b->discards) {
             b->discarded += (uint64_t)n;
             b->moved_ms = loop_of(b)->now_ms;
             if (b->discarded > loop_of(b)->server->linger_bytes)
                 return FLOW_BROKEN;
-        } else if (!pass(b, &b->in, pair_write, block, (size_t)n)) {
-            b->discards = true;
+        } else if (!pass(b, &b->in, to_server, block, (size_t)n)) {
+            return FLOW_BROKEN;
         }
         if (b->in.bytes)
             return FLOW_WAITS;
