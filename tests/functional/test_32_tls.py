@@ -175,6 +175,18 @@ def test_a_bad_certificate_leaves_the_old_one(env):
     assert gw.audit("reload")[-1]["outcome"] == "ok" and serial(gw) == first
 
 
+def test_whether_there_is_tls_is_settled_at_the_start(env):
+    gw, pair = env.gw, env.gw.certificate
+    gw.certificate = None
+    gw.write_conf()
+    gw.certificate = pair
+    gw.reload()
+    assert "is settled at the start" in gw.log()
+    assert curl(gw) == "2 200"
+    gw.write_conf()
+    gw.reload()
+
+
 def test_check_tells_names_and_end(env):
     said = env.gw.ctl("check").stdout
     assert "ok    127.0.0.1: the certificate names it" in said and "it is good until" in said, said

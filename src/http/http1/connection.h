@@ -39,8 +39,8 @@ struct cg_http1_conn {
     uint64_t body_bytes;
     struct cg_request *req; /* NULL between requests */
     struct cg_wake wake;
-    struct cg_feed *feed;   /* what is being sent while it still comes in, else NULL */
-    uint64_t feed_offset;   /* where in it the answer begins */
+    struct cg_feed *feed; /* what is being sent while it still comes in, else NULL */
+    uint64_t feed_offset; /* where in it the answer begins */
     struct cg_feed_waiter feed_waiter;
 };
 

@@ -119,8 +119,7 @@ static void handshake(struct arrival *a)
 /* The request is taken off the socket, and becomes stream 1. */
 static void upgrade(struct arrival *a)
 {
-    static const char answer[] =
-        "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n";
+    static const char answer[] = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n";
     struct cg_loop *loop = loop_of(a);
     const size_t head = loop->sniff.head_len, len = sizeof(answer) - 1;
     int fd = a->watch.fd;

@@ -29,9 +29,9 @@ struct bridge {
     struct cg_watch wire_watch, pair_watch;
     struct kept in, out; /* from and to the client */
     bool in_ended, out_ended;
-    bool discards;       /* nobody listens to the client any more */
-    int64_t moved_ms;    /* when the client last took something, or, once that is over, sent something */
-    int64_t ended_ms;    /* once out_ended */
+    bool discards;    /* nobody listens to the client any more */
+    int64_t moved_ms; /* when the client last took something, or, once that is over, sent something */
+    int64_t ended_ms; /* once out_ended */
     uint64_t discarded;
 };
 
@@ -269,8 +269,7 @@ static bool too_late(const struct bridge *b, int64_t now_ms)
 
 void cg_bridge_sweep(struct cg_loop *loop)
 {
-    CG_LINK_EACH(&loop->bridges, link, next)
-    {
+    CG_LINK_EACH (&loop->bridges, link, next) {
         struct bridge *b = CG_LINK_OWNER(link, struct bridge, link);
 
         if (too_late(b, loop->now_ms))
@@ -282,8 +281,7 @@ size_t cg_bridge_carrying(struct cg_loop *loop)
 {
     size_t count = 0;
 
-    CG_LINK_EACH(&loop->bridges, link, next)
-    {
+    CG_LINK_EACH (&loop->bridges, link, next) {
         const struct bridge *b = CG_LINK_OWNER(link, struct bridge, link);
         int unread = 0;
 

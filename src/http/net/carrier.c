@@ -99,8 +99,7 @@ void cg_carrier_turn(struct cg_loop *loop)
     }
     while (!cg_link_empty(&now))
         serve(CG_LINK_OWNER(now.next, struct carrier, ready));
-    CG_LINK_EACH(&loop->leaving, link, next)
-    {
+    CG_LINK_EACH (&loop->leaving, link, next) {
         struct carrier *c = CG_LINK_OWNER(link, struct carrier, link);
 
         if (cg_http2_waiting(c->conn) == 0)
@@ -110,8 +109,7 @@ void cg_carrier_turn(struct cg_loop *loop)
 
 void cg_carrier_sweep(struct cg_loop *loop)
 {
-    CG_LINK_EACH(&loop->http2, link, next)
-    {
+    CG_LINK_EACH (&loop->http2, link, next) {
         struct carrier *c = CG_LINK_OWNER(link, struct carrier, link);
 
         go_on(c, cg_http2_check_pace(c->conn, loop->now_ms));
@@ -120,8 +118,7 @@ void cg_carrier_sweep(struct cg_loop *loop)
 
 void cg_carrier_drain(struct cg_loop *loop)
 {
-    CG_LINK_EACH(&loop->http2, link, next)
-    {
+    CG_LINK_EACH (&loop->http2, link, next) {
         struct carrier *c = CG_LINK_OWNER(link, struct carrier, link);
 
         cg_http2_drain(c->conn);
@@ -133,9 +130,9 @@ size_t cg_carrier_waiting(const struct cg_loop *loop)
 {
     size_t count = 0;
 
-    CG_LINK_EACH(&loop->http2, link, next)
+    CG_LINK_EACH (&loop->http2, link, next)
         count += cg_http2_waiting(CG_LINK_OWNER(link, struct carrier, link)->conn);
-    CG_LINK_EACH(&loop->leaving, left, after)
+    CG_LINK_EACH (&loop->leaving, left, after)
         count += cg_http2_waiting(CG_LINK_OWNER(left, struct carrier, link)->conn);
     return count;
 }

@@ -21,8 +21,8 @@ struct cg_listen {
     size_t count;
 };
 
-/* `tls`: what is to be spoken on TCP. UNAVAILABLE names the address and the reason: malformed, in use, not ours. On error
- * nothing is left open. */
+/* `tls`: what is to be spoken on TCP. UNAVAILABLE names the address and the reason: malformed, in use, not ours. On
+ * error nothing is left open. */
 enum cg_err cg_listen_open(const char *spec, size_t loops, bool tls, struct cg_listen *listen_out,
                            struct cg_error *err) CG_CHECK;
 /* Gives descriptor i away. */

@@ -207,8 +207,8 @@ static void note_carrying(struct cg_loop *loop)
     loop->carrying = now;
 }
 
-/* In this order: between two of the numbers that whoever drains looks at, no answer may seem to be through that is still
- * on its way. */
+/* In this order: between two of the numbers that whoever drains looks at, no answer may seem to be through that is
+ * still on its way. */
 static void settle(struct cg_loop *loop)
 {
     bool draining = atomic_load(&loop->server->draining);

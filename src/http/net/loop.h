@@ -96,7 +96,7 @@ void *cg_loop_main(void *loop); /* the thread; ends when the server is stopping 
 void cg_loop_destroy(struct cg_loop *loop);
 /* Makes the loop look at its flags and its queue. Any thread. */
 void cg_loop_kick(struct cg_loop *loop);
-/* Frees at the end of the turn what begins with this link and has no watch any more: events of it may be in the hand. */
+/* Frees at the end of the turn what begins with this link and has no watch any more: events of it may be in hand. */
 void cg_loop_bury(struct cg_loop *loop, struct cg_link *link);
 
 /* gate.c: takes the descriptor. */

@@ -66,8 +66,8 @@ static enum cg_err open_listens(struct cg_server *server, const struct cg_conf *
     server->listens = cg_calloc(count + 1, sizeof(*server->listens));
     for (; server->listen_count < count; server->listen_count++) {
         struct cg_listen *listen = &server->listens[server->listen_count];
-        enum cg_err rc = cg_listen_open(conf->listen[server->listen_count], server->loop_count, server->tls != NULL,
-                                        listen, err);
+        enum cg_err rc =
+            cg_listen_open(conf->listen[server->listen_count], server->loop_count, server->tls != NULL, listen, err);
 
         if (rc != CG_OK)
             return rc;
@@ -121,7 +121,7 @@ static void init_idle(struct cg_server *server)
 }
 
 enum cg_err cg_server_start(struct cg_gateway *gw, const struct cg_conf *conf, unsigned loops,
-                           struct cg_server **server_out, struct cg_error *err)
+                            struct cg_server **server_out, struct cg_error *err)
 {
     struct cg_server *server = cg_calloc(1, sizeof(*server));
     enum cg_err rc;

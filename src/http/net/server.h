@@ -23,8 +23,8 @@ enum cg_err cg_server_start(struct cg_gateway *gw, const struct cg_conf *conf, u
 /* "http://127.0.0.1:41231" of listener i, "https://..." with TLS, NULL behind the last; for the log and for tests with
  * port 0. */
 const char *cg_server_address(const struct cg_server *server, size_t i);
-/* Handshakes from now on are with this certificate (a reference is taken); connections that there are keep theirs. False
- * when the server was started without TLS, or `tls` is NULL and it was started with it: that stays as it is. */
+/* Handshakes from now on are with this certificate (a reference is taken); connections that there are keep theirs.
+ * False when the server was started without TLS, or `tls` is NULL and it was started with it: that stays as it is. */
 bool cg_server_set_tls(struct cg_server *server, struct cg_tls *tls);
 /* No new connections; answers get Connection: close, HTTP/2's connections GOAWAY; returns when all are done or after
  * timeout_ms. */

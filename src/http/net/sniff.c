@@ -108,8 +108,8 @@ static bool take_offer(struct offer *offer, struct cg_http2_upgrade *up, const s
 
 static void look_for_doubt(struct offer *offer, const struct cg_header *header)
 {
-    static const char *const body_or_hop[] = {"Content-Length", "Transfer-Encoding", "Expect", "TE", "Trailer",
-                                              "Keep-Alive", "Proxy-Connection"};
+    static const char *const body_or_hop[] = {"Content-Length", "Transfer-Encoding", "Expect",          "TE",
+                                              "Trailer",        "Keep-Alive",        "Proxy-Connection"};
 
     for (size_t i = 0; i < sizeof(body_or_hop) / sizeof(body_or_hop[0]); i++)
         offer->doubtful |= cg_streq_nocase(header->name, body_or_hop[i]);

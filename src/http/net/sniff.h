@@ -15,7 +15,7 @@
 #define CG_SNIFF_HEADERS 64
 
 enum cg_sniffed {
-    CG_SNIFFED_MORE,   /* cannot be told yet */
+    CG_SNIFFED_MORE, /* cannot be told yet */
     CG_SNIFFED_HTTP1,
     CG_SNIFFED_HTTP2,  /* the preface, or as much of it as there is */
     CG_SNIFFED_UPGRADE /* a request for HTTP/2, fit to be granted */
@@ -28,8 +28,9 @@ struct cg_sniff {
     size_t head_len; /* of UPGRADE: the request's bytes on the wire */
 };
 
-/* Looks at the first `len` bytes of sniff->text (at most CG_SNIFF_MAX). Only UPGRADE changes them. An upgrade that leaves any doubt (a body, odd
- * lines, a second HTTP2-Settings) is no upgrade: HTTP/1.1 answers, or refuses, that request. */
+/* Looks at the first `len` bytes of sniff->text (at most CG_SNIFF_MAX). Only UPGRADE changes them. An upgrade that
+ * leaves any doubt (a body, odd lines, a second HTTP2-Settings) is no upgrade: HTTP/1.1 answers, or refuses, that
+ * request. */
 enum cg_sniffed cg_sniff(struct cg_sniff *sniff, size_t len);
 
 #endif

@@ -47,7 +47,8 @@ static void set_up(SSL_CTX *ctx)
     /* HTTP says itself where a message ends, so an end without close_notify is a plain end. */
     SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE |
                                  SSL_OP_PRIORITIZE_CHACHA | SSL_OP_IGNORE_UNEXPECTED_EOF);
-    SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_mode(ctx,
+                     SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_read_ahead(ctx, 1);
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_SERVER);
     SSL_CTX_sess_set_cache_size(ctx, SESSIONS_KEPT);
@@ -109,8 +110,9 @@ enum cg_err cg_tls_new(const char *certificate, const char *key, struct cg_tls *
     CG_ASSERT(ctx != NULL);
     set_up(ctx);
     if (SSL_CTX_use_certificate_chain_file(ctx, certificate) != 1)
-        rc = cg_error_set(err, CG_ERR_INVALID, "tls_certificate: \"%s\" holds no certificate in PEM form that can be used (%s)",
-                          certificate, reason());
+        rc = cg_error_set(err, CG_ERR_INVALID,
+                          "tls_certificate: \"%s\" holds no certificate in PEM form that can be used (%s)", certificate,
+                          reason());
     else
         rc = use_key(ctx, certificate, key, err);
     if (rc != CG_OK) {

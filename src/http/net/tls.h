@@ -20,7 +20,8 @@ struct cg_tls;
 /* Reads the chain (PEM, the server's own certificate first) and its key, a secret file. INVALID says which file is not
  * good and why: no certificate, no key, one with a passphrase, not that certificate's, rights that are too wide;
  * UNAVAILABLE and the others as of cg_secret_read_file(). */
-enum cg_err cg_tls_new(const char *certificate, const char *key, struct cg_tls **tls_out, struct cg_error *err) CG_CHECK;
+enum cg_err cg_tls_new(const char *certificate, const char *key, struct cg_tls **tls_out,
+                       struct cg_error *err) CG_CHECK;
 struct cg_tls *cg_tls_ref(struct cg_tls *tls);
 void cg_tls_unref(struct cg_tls **tls);
 

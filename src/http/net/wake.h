@@ -14,9 +14,9 @@
 struct cg_loop;
 
 struct cg_wake {
-    struct cg_wake *next;               /* the loop's */
+    struct cg_wake *next; /* the loop's */
     void (*run)(struct cg_wake *wake);
-    int64_t due_ms;                     /* not before; 0: at once. While the server stops nobody is made to wait for it */
+    int64_t due_ms; /* not before; 0: at once. While the server stops nobody is made to wait for it */
 };
 
 void cg_loop_post(struct cg_loop *loop, struct cg_wake *wake);

@@ -15,9 +15,9 @@ struct cg_watch {
     void (*ready)(struct cg_watch *watch, unsigned events);
 };
 
-/* Watches for these events from now on. With 0 the descriptor leaves the set: an error or a hang-up that nobody wants to
- * hear of would be told again and again otherwise. The descriptor must leave it before it is closed: a duplicate would
- * keep it there. */
+/* Watches for these events from now on. With 0 the descriptor leaves the set: an error or a hang-up that nobody wants
+ * to hear of would be told again and again otherwise. The descriptor must leave it before it is closed: a duplicate
+ * would keep it there. */
 void cg_watch_set(int epoll_fd, struct cg_watch *watch, unsigned events);
 
 #endif

@@ -23,7 +23,8 @@ ssize_t cg_wire_read(struct cg_wire *wire, void *out, size_t max);
 /* Some of the bytes, at least one. -1 as above. After EAGAIN the next call must begin with the same bytes; it may have
  * more of them, and from another buffer. */
 ssize_t cg_wire_write(struct cg_wire *wire, const void *bytes, size_t len);
-/* Has the library underneath bytes that were read from the socket but not asked for yet? epoll does not tell of those. */
+/* Has the library underneath bytes that were read from the socket but not asked for yet?
+ * epoll does not tell of those. */
 bool cg_wire_pending(const struct cg_wire *wire);
 /* EPOLLIN, EPOLLOUT: what the last EAGAIN of a read, of a write, waits for (TLS may need the other direction). */
 unsigned cg_wire_read_wants(const struct cg_wire *wire);

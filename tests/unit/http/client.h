@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
-/* A raw HTTP/1.1 client for tests, over TLS when it is told so: what it sends is exactly what it is told to. Every read ends within 10 seconds. */
+/* A raw HTTP/1.1 client for tests, over TLS when it is told so: what it sends is exactly what it is told to. Every read
+ * ends within 10 seconds. */
 #ifndef CG_TESTS_HTTP_CLIENT_H
 #define CG_TESTS_HTTP_CLIENT_H
 
@@ -9,7 +10,7 @@
 struct client {
     int fd;
     struct ssl_st *ssl; /* NULL: cleartext */
-    char *in; /* read and not used yet */
+    char *in;           /* read and not used yet */
     size_t len, cap;
 };
 

@@ -35,7 +35,8 @@ static struct cg_server *server;
 
 static int start(const char *extra)
 {
-    char *more = cg_asprintf("%stls_certificate = \"%s\"\ntls_key = \"%s\"\n", extra, certificate.cert, certificate.key);
+    char *more =
+        cg_asprintf("%stls_certificate = \"%s\"\ntls_key = \"%s\"\n", extra, certificate.cert, certificate.key);
     struct cg_error err = {0};
     enum cg_err rc;
 
@@ -139,8 +140,8 @@ static void files_arrive_whole_also_at_slow_readers(void **state)
 
 static void send_upload(struct client *c, const char *path, const char *headers)
 {
-    char *body = cg_malloc(UPLOAD), *head = cg_asprintf("PUT %s HTTP/1.1\r\n" HOST "%sContent-Length: %d\r\n\r\n", path,
-                                                        headers, UPLOAD);
+    char *body = cg_malloc(UPLOAD),
+         *head = cg_asprintf("PUT %s HTTP/1.1\r\n" HOST "%sContent-Length: %d\r\n\r\n", path, headers, UPLOAD);
 
     memset(body, 1, UPLOAD);
     client_say(c, head);
@@ -278,7 +279,8 @@ static void clients_that_leave_harm_nobody(void **state)
     (void)state;
     for (int i = 0; i < 20; i++) {
         dial(&c);
-        client_say(&c, i % 2 ? GET("/file") GET("/file") GET("/slow") : "PUT /spool HTTP/1.1\r\n" HOST "Content-Length: 9\r\n\r\nab");
+        client_say(&c, i % 2 ? GET("/file") GET("/file") GET("/slow")
+                             : "PUT /spool HTTP/1.1\r\n" HOST "Content-Length: 9\r\n\r\nab");
         client_close(&c);
     }
     dial(&c);

@@ -63,7 +63,8 @@ static void a_head_without_end_is_for_http_1_to_refuse(void **state)
 
 static void cargos_offer_is_taken_with_all_its_headers(void **state)
 {
-    static const char text[] = GET HOST "User-Agent: cargo/1.95.0\r\n" UPGRADE "Authorization:  cg token \t\r\nEmpty:\r\n\r\n";
+    static const char text[] =
+        GET HOST "User-Agent: cargo/1.95.0\r\n" UPGRADE "Authorization:  cg token \t\r\nEmpty:\r\n\r\n";
 
     (void)state;
     assert_int_equal(sniff_text(text), CG_SNIFFED_UPGRADE);
@@ -85,8 +86,9 @@ static void what_follows_the_offer_is_left(void **state)
     (void)state;
     assert_int_equal(sniff_text(GET HOST UPGRADE "\r\n" PREFACE), CG_SNIFFED_UPGRADE);
     assert_int_equal(sniff.head_len, strlen(GET HOST UPGRADE "\r\n"));
-    assert_int_equal(sniff_text(GET HOST "CONNECTION: keep-alive ,http2-settings,  UPGRADE\r\nupgrade: H2C\r\n" SETTINGS "\r\n"),
-                     CG_SNIFFED_UPGRADE);
+    assert_int_equal(
+        sniff_text(GET HOST "CONNECTION: keep-alive ,http2-settings,  UPGRADE\r\nupgrade: H2C\r\n" SETTINGS "\r\n"),
+        CG_SNIFFED_UPGRADE);
 }
 
 static void an_offer_with_any_doubt_is_none(void **state)

@@ -310,7 +310,8 @@ static void versions_older_than_1_2_are_refused(void **state)
 
 static void ciphers_without_forward_secrecy_or_authentication_are_refused(void **state)
 {
-    static const char *const bad[] = {"AES128-GCM-SHA256", "ECDHE-ECDSA-AES128-SHA", "ECDHE-ECDSA-AES256-SHA384", "AECDH"};
+    static const char *const bad[] = {"AES128-GCM-SHA256", "ECDHE-ECDSA-AES128-SHA", "ECDHE-ECDSA-AES256-SHA384",
+                                      "AECDH"};
     struct talk t;
 
     (void)state;
