@@ -2,7 +2,6 @@
 #include "http/http2/conn.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -19,10 +18,42 @@
 #define URGENCY_SMALL 2
 #define URGENCY_BULK 5
 
+/* The names of answers as HTTP/2 spells them: the library need not copy those. */
+struct spelling {
+    const char *name, *lower;
+    uint8_t flags;
+};
+
+/* Such a value hardly comes twice: in the header table it would only push out those that do. */
+#define FLEETING NGHTTP2_NV_FLAG_NO_INDEX
+
+static const struct spelling spellings[] = {
+    {"Cache-Control", "cache-control", 0},
+    {"ETag", "etag", FLEETING},
+    {"Last-Modified", "last-modified", FLEETING},
+    {"Vary", "vary", 0},
+    {"X-Request-Id", "x-request-id", FLEETING},
+    {"Content-Encoding", "content-encoding", 0},
+    {"Accept-Ranges", "accept-ranges", 0},
+    {"Content-Range", "content-range", FLEETING},
+    {"WWW-Authenticate", "www-authenticate", 0},
+    {"X-JFrog-Version", "x-jfrog-version", 0},
+    {"Retry-After", "retry-after", 0},
+    {"Location", "location", FLEETING},
+    {"Allow", "allow", 0},
+};
+
+static const struct spelling *spelling_of(const char *name)
+{
+    for (size_t i = 0; i < sizeof(spellings) / sizeof(spellings[0]); i++)
+        if (name[0] == spellings[i].name[0] && cg_streq(name, spellings[i].name))
+            return &spellings[i];
+    return NULL;
+}
+
+/* Values stay where they are until the frame is made, which is before the stream closes. The library writes to none. */
 static nghttp2_nv field(const char *name, const char *value, uint8_t flags)
 {
-    /* The library copies names, and makes them lower-case; values stay where they are until the frame is made, which
-     * is before the stream closes. It writes to neither. */
     return (nghttp2_nv){.name = (uint8_t *)(uintptr_t)name,
                         .value = (uint8_t *)(uintptr_t)value,
                         .namelen = strlen(name),
@@ -41,15 +72,27 @@ static bool is_of_connection(const char *name)
     return false;
 }
 
-/* Such a value hardly comes twice: in the header table it would only push out those that do. */
-static bool is_fleeting(const char *name)
+static size_t add_header(const struct cg_header *header, nghttp2_nv *out)
 {
-    static const char *const names[] = {"X-Request-Id", "ETag", "Last-Modified", "Content-Range", "Location"};
+    const struct spelling *known = spelling_of(header->name);
 
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (cg_streq_nocase(name, names[i]))
-            return true;
-    return false;
+    if (known)
+        *out = field(known->lower, header->value, (uint8_t)(NGHTTP2_NV_FLAG_NO_COPY_NAME | known->flags));
+    else if (!is_of_connection(header->name))
+        *out = field(header->name, header->value, 0); /* copied, and made lower-case */
+    else
+        return 0;
+    return 1;
+}
+
+/* The digits and NUL; returns their beginning. printf would be a tenth of what a small answer costs. */
+static const char *write_number(char *end, uint64_t value)
+{
+    *end = '\0';
+    do
+        *--end = (char)('0' + value % 10);
+    while ((value /= 10) != 0);
+    return end;
 }
 
 /* Made once a second a thread; copied, because the frame may be made after that second. */
@@ -78,21 +121,16 @@ static size_t make_fields(struct cg_http2_stream *stream, nghttp2_nv fields[FIEL
     const struct cg_response *response = &stream->req->response;
     size_t n = 0;
 
-    snprintf(stream->status, sizeof(stream->status), "%03u", response->status % 1000);
-    fields[n++] = field(":status", stream->status, 0);
+    fields[n++] = field(":status", write_number(stream->status + sizeof(stream->status) - 1, response->status),
+                        NGHTTP2_NV_FLAG_NO_COPY_NAME);
     if (response->content_type)
-        fields[n++] = field("content-type", response->content_type, 0);
-    if (has_length(response->status)) {
-        snprintf(stream->length, sizeof(stream->length), "%llu", (unsigned long long)stream->len);
-        fields[n++] = field("content-length", stream->length, NGHTTP2_NV_FLAG_NO_INDEX);
-    }
-    fields[n++] = field("date", date_now(stream->req->arena), 0);
-    for (size_t i = 0; i < response->header_count; i++) {
-        const struct cg_header *header = &response->headers[i];
-
-        if (!is_of_connection(header->name))
-            fields[n++] = field(header->name, header->value, is_fleeting(header->name) ? NGHTTP2_NV_FLAG_NO_INDEX : 0);
-    }
+        fields[n++] = field("content-type", response->content_type, NGHTTP2_NV_FLAG_NO_COPY_NAME);
+    if (has_length(response->status))
+        fields[n++] = field("content-length", write_number(stream->length + sizeof(stream->length) - 1, stream->len),
+                            NGHTTP2_NV_FLAG_NO_COPY_NAME | FLEETING);
+    fields[n++] = field("date", date_now(stream->req->arena), NGHTTP2_NV_FLAG_NO_COPY_NAME);
+    for (size_t i = 0; i < response->header_count; i++)
+        n += add_header(&response->headers[i], &fields[n]);
     return n;
 }
 

@@ -13,9 +13,9 @@
  * answers stay where they are (blob, file, feed) until there is room for a frame
  * in the output, which exists only while it is being filled.
  *
- * Memory (measured, resident): a connection at rest holds 14 KiB, most of it nghttp2's: its buffer for one frame and two
- * header tables; a stream adds 1 KiB beside its request; a client that does not read, at most 64 KiB; one that uploads, at most what
- * the windows below let it send before a worker has taken it.
+ * Memory (measured, resident): a connection at rest holds 14 KiB, most of it nghttp2's: its buffer for one frame and
+ * two header tables; a stream adds 1 KiB beside its request; a client that does not read, at most 64 KiB; one that
+ * uploads, at most what the windows below let it send before a worker has taken it.
  *
  * Threading: the loop's thread, but for cg_http2_wake().
  */
@@ -75,6 +75,7 @@ struct cg_http2_field {
     char *value;
     size_t value_len;
     unsigned lines; /* more than one: their values are joined already */
+    bool secret;
     size_t name_len;
     char name[];
 };
@@ -115,7 +116,7 @@ struct cg_http2_stream {
     enum cg_http2_body body;
     const char *bytes;
     uint64_t at, len;
-    char status[4], length[21];
+    char status[11], length[21]; /* their digits */
     struct cg_feed_waiter feed_waiter;
 };
 

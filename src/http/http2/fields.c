@@ -15,6 +15,17 @@ bool cg_http2_fields_too_large(const struct cg_http2_stream *stream)
     return stream->header_bytes > cg_http2_limits.header_list;
 }
 
+/* Field names are lower-case here (RFC 9113, section 8.2). */
+static bool is_secret(const char *name, size_t len)
+{
+    static const char *const names[] = {"authorization", "x-jfrog-art-api", "proxy-authorization", "cookie"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (name[0] == names[i][0] && len == strlen(names[i]) && memcmp(name, names[i], len) == 0)
+            return true;
+    return false;
+}
+
 bool cg_http2_fields_add(struct cg_http2_stream *stream, const char *name, size_t name_len, const char *value,
                          size_t value_len)
 {
@@ -25,6 +36,7 @@ bool cg_http2_fields_add(struct cg_http2_stream *stream, const char *name, size_
         return stream->header_bytes <= cg_http2_limits.header_hopeless;
     field = cg_arena_alloc(stream->req->arena, sizeof(*field) + name_len + 1 + value_len + 1);
     field->lines = 1;
+    field->secret = name_len && is_secret(name, name_len);
     field->name_len = name_len;
     field->value_len = value_len;
     field->value = field->name + name_len + 1;
@@ -50,19 +62,9 @@ static struct cg_http2_field *find(const struct cg_http2_stream *stream, const c
     return NULL;
 }
 
-static bool is_secret(const struct cg_http2_field *field)
-{
-    static const char *const names[] = {"authorization", "x-jfrog-art-api", "proxy-authorization", "cookie"};
-
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (is_named(field, names[i], strlen(names[i])))
-            return true;
-    return false;
-}
-
 static void wipe(struct cg_http2_field *field)
 {
-    if (is_secret(field))
+    if (field->secret)
         cg_wipe(field->value, field->value_len);
 }
 

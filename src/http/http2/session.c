@@ -138,14 +138,13 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, 
 {
     struct cg_http2_conn *conn = cls;
     struct cg_http2_stream *stream = stream_of(session, id);
-    bool given_up;
+    bool given_up = !stream || (!stream->ended && !stream->ours); /* none: it was refused at once */
 
     (void)code;
-    if (!stream)
-        return 0;
-    given_up = !stream->ended && !stream->ours;
-    nghttp2_session_set_stream_user_data(session, id, NULL);
-    cg_http2_stream_close(stream);
+    if (stream) {
+        nghttp2_session_set_stream_user_data(session, id, NULL);
+        cg_http2_stream_close(stream);
+    }
     /* An error from here would leave the library between two states: it is looked at when it has returned. */
     if (given_up && !cg_http2_bucket_take(&conn->resets, &cg_http2_limits.resets, 1, conn->now_ms))
         conn->failure = NGHTTP2_ENHANCE_YOUR_CALM;

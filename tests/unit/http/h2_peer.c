@@ -288,7 +288,9 @@ static void end_connection(struct h2 *t)
 
 void h2_reconnect(struct h2 *t)
 {
+    atomic_store(&t->stopping, true); /* no delay is waited for */
     end_connection(t);
+    atomic_store(&t->stopping, false);
     t->over = false;
     t->in_len = 0;
     open_pair(t, NULL);

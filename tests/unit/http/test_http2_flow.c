@@ -205,6 +205,11 @@ static bool answer_begins(struct h2 *t)
     return h2_reply(t, 1)->len > 0;
 }
 
+static bool one_waits(struct h2 *t)
+{
+    return cg_http2_waiting(t->conn) == 1;
+}
+
 static void a_stream_may_be_given_up_at_any_time(void **state)
 {
     static const char *const length[] = {"content-length", "1000000", NULL};
@@ -223,7 +228,7 @@ static void a_stream_may_be_given_up_at_any_time(void **state)
     h2_turn(t);
     fixture_gate_wait(1);
     reset(t, id);
-    assert_int_equal(cg_http2_waiting(t->conn), 1);
+    h2_until(t, one_waits); /* a worker may still be writing what was uploaded */
     assert_int_equal(atomic_load(&t->active), 1);
     fixture_gate(true);
     while (cg_http2_waiting(t->conn) > 0)
