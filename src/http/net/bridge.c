@@ -151,7 +151,8 @@ static enum flow carry_in(struct bridge *b)
         } else if (!pass(b, &b->in, to_server, block, (size_t)n)) {
             return FLOW_BROKEN;
         }
-        if (b->in.bytes)
+        /* What else there is epoll tells of: a read that finds nothing would cost as much as one that does. */
+        if (b->in.bytes || !cg_wire_pending(b->wire))
             return FLOW_WAITS;
     }
     return read_outcome(n);
@@ -171,7 +172,7 @@ static enum flow carry_out(struct bridge *b)
     while ((n = recv(b->pair_watch.fd, block, CG_LOOP_BLOCK, MSG_DONTWAIT)) > 0) {
         if (!pass(b, &b->out, to_client, block, (size_t)n))
             return FLOW_BROKEN;
-        if (b->out.bytes)
+        if (b->out.bytes || (size_t)n < CG_LOOP_BLOCK)
             return FLOW_WAITS;
     }
     return read_outcome(n);
@@ -202,21 +203,26 @@ static void end_out(struct bridge *b)
     cg_wire_shutdown(b->wire);
 }
 
-static void serve(struct bridge *b)
+static void end_in(struct bridge *b)
 {
-    enum flow in = b->in_ended ? FLOW_ENDED : carry_in(b);
-    enum flow out = in == FLOW_BROKEN ? FLOW_BROKEN : b->out_ended ? FLOW_ENDED : carry_out(b);
+    b->in_ended = true;
+    shutdown(b->pair_watch.fd, SHUT_WR);
+}
 
-    if (out == FLOW_BROKEN) {
+/* In the directions that may have become possible. */
+static void serve(struct bridge *b, bool in_too, bool out_too)
+{
+    enum flow in = in_too && !b->in_ended ? carry_in(b) : FLOW_WAITS;
+    enum flow out = in != FLOW_BROKEN && out_too && !b->out_ended ? carry_out(b) : FLOW_WAITS;
+
+    if (in == FLOW_BROKEN || out == FLOW_BROKEN) {
         bridge_close(b);
         return;
     }
-    if (out == FLOW_ENDED && !b->out_ended)
+    if (out == FLOW_ENDED)
         end_out(b);
-    if (in == FLOW_ENDED && !b->in_ended) {
-        b->in_ended = true;
-        shutdown(b->pair_watch.fd, SHUT_WR);
-    }
+    if (in == FLOW_ENDED)
+        end_in(b);
     if (b->in_ended && b->out_ended)
         bridge_close(b);
     else
@@ -225,14 +231,18 @@ static void serve(struct bridge *b)
 
 static void on_wire(struct cg_watch *watched, unsigned events)
 {
+    struct bridge *b = CG_LINK_OWNER(watched, struct bridge, wire_watch);
+
     (void)events;
-    serve(CG_LINK_OWNER(watched, struct bridge, wire_watch));
+    serve(b, true, b->out.bytes != NULL);
 }
 
 static void on_pair(struct cg_watch *watched, unsigned events)
 {
+    struct bridge *b = CG_LINK_OWNER(watched, struct bridge, pair_watch);
+
     (void)events;
-    serve(CG_LINK_OWNER(watched, struct bridge, pair_watch));
+    serve(b, b->in.bytes != NULL, true);
 }
 
 void cg_bridge_open(struct cg_gate *gate, struct cg_wire *wire, const struct cg_peer *peer)
@@ -254,7 +264,7 @@ void cg_bridge_open(struct cg_gate *gate, struct cg_wire *wire, const struct cg_
     cg_link_add(&gate->loop->bridges, &b->link);
     /* When it fails the pair is closed, which is the end that is seen here. */
     cg_http1_adopt(gate->loop->http1, pair[1], peer, NULL);
-    serve(b);
+    serve(b, true, true);
 }
 
 /* The library sees to clients that are slow in any other way. */
