@@ -92,10 +92,6 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
         if ((frame->hd.flags & NGHTTP2_FLAG_ACK) && conn->draining)
             cg_http2_goodbye(conn);
         break;
-    case NGHTTP2_WINDOW_UPDATE:
-        if (stream && stream->state == CG_HTTP2_SEND && !stream->waiting)
-            stream->since_ms = conn->now_ms;
-        break;
     default:
         break;
     }

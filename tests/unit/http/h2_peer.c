@@ -164,15 +164,19 @@ static void make_client(struct h2 *t, int32_t window)
 {
     nghttp2_settings_entry entry = {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, (uint32_t)window};
     nghttp2_session_callbacks *callbacks;
+    nghttp2_option *options;
 
+    nghttp2_option_new(&options);
+    nghttp2_option_set_no_auto_window_update(options, window == H2_SHUT);
     nghttp2_session_callbacks_new(&callbacks);
     nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_close);
-    nghttp2_session_client_new(&t->client, callbacks, t);
+    nghttp2_session_client_new2(&t->client, callbacks, t, options);
+    nghttp2_option_del(options);
     nghttp2_session_callbacks_del(callbacks);
-    if (nghttp2_submit_settings(t->client, NGHTTP2_FLAG_NONE, &entry, window ? 1 : 0) != 0)
+    if (nghttp2_submit_settings(t->client, NGHTTP2_FLAG_NONE, &entry, window > 0) != 0)
         die("settings");
 }
 
@@ -227,9 +231,10 @@ static void client_writes(struct h2 *t)
 static void open_pair(struct h2 *t, const struct cg_http2_upgrade *first)
 {
     struct sockaddr_storage peer = {.ss_family = AF_UNIX};
-    int fds[2];
+    int fds[2], unread = 32 * 1024;
 
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) != 0)
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) != 0 ||
+        setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &unread, sizeof(unread)) != 0)
         die("socketpair");
     t->fd = fds[1];
     t->conn = cg_http2_open(&t->settings, &t->loop, cg_wire_new(fds[0]), &peer, first);

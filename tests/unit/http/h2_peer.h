@@ -16,6 +16,7 @@
 #include "http/net/wake.h"
 
 #define H2_REPLIES 512
+#define H2_SHUT (-1)
 
 struct h2_reply {
     int32_t id;                 /* 0: none */
@@ -62,7 +63,7 @@ struct h2 {
     size_t in_len;
 };
 
-/* `client_window`: of each stream, 0 the protocol's. Raw: no client session, and nothing is sent by itself. */
+/* `client_window`: of each stream, 0: the protocol's, H2_SHUT: that, and it never opens again. Raw: no client session, and nothing is sent by itself. */
 void h2_open(struct h2 *t, int32_t client_window);
 void h2_open_raw(struct h2 *t);
 /* Raw, of a request that came over HTTP/1.1. */

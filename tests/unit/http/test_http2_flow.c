@@ -344,25 +344,51 @@ static void a_body_must_come_at_some_pace(void **state)
     h2_close(t);
 }
 
+static bool window_is_used_up(struct h2 *t)
+{
+    return h2_reply(t, 1)->len == 65535;
+}
+
 static void an_answer_must_be_taken_at_some_pace(void **state)
 {
     struct h2 *t = &peer;
     int32_t id;
 
     (void)state;
-    h2_open(t, 0);
-    assert_int_equal(h2_wait(t, h2_get(t, "/fast"))->status, 200);
-    all_is_said(t);
-    id = h2_get(t, "/file");
+    h2_open(t, H2_SHUT);
     nghttp2_session_set_local_window_size(t->client, NGHTTP2_FLAG_NONE, 0, 1 << 20);
-    t->deaf = true; /* so the stream's window stays shut */
-    for (int i = 0; i < 20; i++)
-        h2_turn(t);
+    id = h2_get(t, "/file");
+    h2_until(t, window_is_used_up);
+    all_is_said(t);
     cg_http2_check_pace(t->conn, cg_clock_mono_ms() + 50000);
+    h2_turn(t);
+    assert_false(h2_reply(t, id)->closed);
     cg_http2_check_pace(t->conn, cg_clock_mono_ms() + 61000);
-    t->deaf = false;
     assert_int_equal(h2_wait(t, id)->code, NGHTTP2_CANCEL);
     assert_int_equal(h2_wait(t, h2_get(t, "/fast"))->status, 200);
+    h2_close(t);
+}
+
+static bool output_is_stuck(struct h2 *t)
+{
+    return atomic_load(&t->active) == 2; /* the request, and what is kept of its answer */
+}
+
+static void a_client_that_reads_nothing_is_cut_off(void **state)
+{
+    struct h2 *t = &peer;
+
+    (void)state;
+    h2_open(t, 1 << 20);
+    nghttp2_session_set_local_window_size(t->client, NGHTTP2_FLAG_NONE, 0, 1 << 20);
+    assert_int_equal(h2_wait(t, h2_get(t, "/fast"))->status, 200);
+    all_is_said(t);
+    t->deaf = true;
+    h2_get(t, "/file");
+    h2_until(t, output_is_stuck);
+    assert_true(cg_http2_check_pace(t->conn, cg_clock_mono_ms() + 50000));
+    assert_false(cg_http2_check_pace(t->conn, cg_clock_mono_ms() + 61000));
+    assert_int_equal(atomic_load(&t->active), 0);
     h2_close(t);
 }
 
@@ -465,6 +491,7 @@ int main(void)
         cmocka_unit_test(settings_must_be_acknowledged),
         cmocka_unit_test(a_body_must_come_at_some_pace),
         cmocka_unit_test(an_answer_must_be_taken_at_some_pace),
+        cmocka_unit_test(a_client_that_reads_nothing_is_cut_off),
         cmocka_unit_test(an_idle_connection_is_drained_at_once),
         cmocka_unit_test(what_is_under_way_ends_well_when_draining),
         cmocka_unit_test(the_request_of_an_upgrade_is_stream_one),
