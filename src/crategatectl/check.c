@@ -7,12 +7,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "crategate/clock.h"
 #include "crategated/wiring.h"
 #include "crategatectl/check_index.h"
+#include "http/net/tls.h"
 #include "storage/artifactory/art_client.h"
+
+#define CERTIFICATE_WARN_S (30 * 24 * 3600)
 
 static bool check_conf(struct cg_ctl *ctl)
 {
@@ -22,7 +27,7 @@ static bool check_conf(struct cg_ctl *ctl)
 
     puts("Configuration");
     cg_buf_init(&report, 1024 * 1024);
-    ok = cg_wire_check(ctl->conf_file, &report, &ctl->conf, &err) == CG_OK;
+    ok = cg_wiring_check(ctl->conf_file, &report, &ctl->conf, &err) == CG_OK;
     cg_ctl_step(ok, ctl->conf_file, ok ? "" : report.len ? cg_buf_str(&report) : err.detail);
     cg_buf_free(&report);
     return ok;
@@ -52,7 +57,7 @@ static int check_database(const struct cg_conf *conf)
 {
     struct cg_metadata *md = NULL;
     struct cg_error err = {0};
-    enum cg_err rc = cg_wire_metadata(conf, &md, &err);
+    enum cg_err rc = cg_wiring_metadata(conf, &md, &err);
 
     if (rc == CG_OK)
         rc = md->ops->check(md, &err);
@@ -69,7 +74,7 @@ static int check_storage(const struct cg_conf *conf)
         struct cg_storage *st = NULL;
         struct cg_error err = {0};
         char what[96];
-        enum cg_err rc = cg_wire_storage(conf, &conf->namespaces[i], &st, &err);
+        enum cg_err rc = cg_wiring_storage(conf, &conf->namespaces[i], &st, &err);
 
         if (rc == CG_OK)
             rc = st->ops->ping(st, &err);
@@ -210,7 +215,7 @@ static int check_directory(struct cg_ctl *ctl)
         cg_ctl_step(true, "none configured", "only anonymous reading");
         return 0;
     }
-    if (cg_wire_directory(ctl->conf, &dir, &err) != CG_OK) {
+    if (cg_wiring_directory(ctl->conf, &dir, &err) != CG_OK) {
         cg_ctl_step(false, "settings", err.detail);
         return 1;
     }
@@ -222,6 +227,55 @@ static int check_directory(struct cg_ctl *ctl)
         failures = check_ability(dir) + cg_ctl_check_teams(ctl, dir);
     cg_directory_free(&dir);
     return failures ? failures : check_groups(ctl);
+}
+
+/* The name that clients type, in the URL. */
+static char *url_host(const char *url)
+{
+    const char *host = strstr(url, "://");
+    size_t len;
+
+    host = host ? host + 3 : url;
+    len = *host == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":/");
+    return cg_strndup(host, len);
+}
+
+static int check_expiry(const struct cg_tls *tls)
+{
+    time_t end = (time_t)cg_tls_not_after(tls);
+    int64_t left_s = end - cg_clock_wall_s();
+    char text[128], date[32];
+    struct tm tm;
+
+    strftime(date, sizeof(date), "%Y-%m-%d", gmtime_r(&end, &tm));
+    snprintf(text, sizeof(text), "%s %s%s", left_s < 0 ? "it expired on" : "it is good until", date,
+             left_s >= 0 && left_s < CERTIFICATE_WARN_S ? ", which is soon: renew it and send SIGHUP" : "");
+    cg_ctl_step(left_s >= 0, "tls_certificate", text);
+    return left_s < 0;
+}
+
+static int check_tls(const struct cg_conf *conf)
+{
+    char *host = url_host(conf->public_url);
+    struct cg_tls *tls = NULL;
+    struct cg_error err = {0};
+    int failures = 0;
+
+    if (*conf->tls_certificate) {
+        puts("TLS");
+        if (cg_wiring_tls(conf, &tls, &err) != CG_OK) {
+            cg_ctl_step(false, "tls_certificate, tls_key", err.detail);
+            failures = 1;
+        } else {
+            bool named = cg_tls_is_for(tls, host);
+
+            failures = check_expiry(tls) + !named;
+            cg_ctl_step(named, host, named ? "the certificate names it" : "public_url's host is not in the certificate");
+        }
+    }
+    cg_tls_unref(&tls);
+    free(host);
+    return failures;
 }
 
 static int check_url(const struct cg_conf *conf)
@@ -258,7 +312,7 @@ int cg_ctl_check(struct cg_ctl *ctl, int argc, char **argv)
         return CG_CTL_FAILED;
     if (cg_ctl_become_owner(ctl->conf, &err) != CG_OK)
         return cg_ctl_fail(&err, "check");
-    failures = check_files(ctl->conf) + check_directory(ctl) + check_artifactory(ctl->conf) + check_url(ctl->conf);
+    failures = check_files(ctl->conf) + check_tls(ctl->conf) + check_directory(ctl) + check_artifactory(ctl->conf) + check_url(ctl->conf);
     if (failures == 0)
         puts("All is well.");
     else

@@ -105,7 +105,7 @@ enum cg_err cg_ctl_policy(struct cg_ctl *ctl, struct cg_directory **dir_out, str
 {
     struct cg_directory *dir = NULL;
     struct cg_policy *unresolved = NULL, *policy = NULL;
-    enum cg_err rc = cg_wire_directory(ctl->conf, &dir, err);
+    enum cg_err rc = cg_wiring_directory(ctl->conf, &dir, err);
 
     if (rc == CG_OK)
         rc = cg_policy_new(ctl->conf, dir, &unresolved, err);

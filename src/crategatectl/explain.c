@@ -52,7 +52,7 @@ static enum cg_err read_owners(const struct cg_conf *conf, const char *ns, const
         return CG_OK;
     cg_crate_name_fold(crate, folded);
     if (rc == CG_OK)
-        rc = cg_wire_metadata(conf, &md, err);
+        rc = cg_wiring_metadata(conf, &md, err);
     if (rc == CG_OK)
         rc = md->ops->owner_each(md, ns, folded, add_owner, owners, err);
     cg_metadata_free(&md);
@@ -86,7 +86,7 @@ static enum cg_err find_token(const struct cg_conf *conf, const char *id, struct
         return cg_error_set(err, rc, "\"%s\" is no token's number; `crategatectl token list` shows them", id);
     rc = cg_ctl_enter_state(conf, err);
     if (rc == CG_OK)
-        rc = cg_wire_metadata(conf, &md, err);
+        rc = cg_wiring_metadata(conf, &md, err);
     if (rc == CG_OK)
         rc = md->ops->token_each(md, take_token, &wanted, err);
     cg_metadata_free(&md);

@@ -57,7 +57,7 @@ enum cg_err cg_import_publisher_new(struct cg_ctl *ctl, const char *ns, struct c
     make_caller(p);
     rc = cg_registry_session_open(ctl, &p->session, err);
     if (rc == CG_OK)
-        rc = cg_wire_directory(ctl->conf, &p->dir, err);
+        rc = cg_wiring_directory(ctl->conf, &p->dir, err);
     if (rc == CG_OK)
         rc = cg_policy_new(ctl->conf, p->dir, &p->policy, err);
     if (rc == CG_OK)

@@ -91,7 +91,7 @@ static enum cg_err list(struct cg_import_source *source, const struct cg_conf_ar
 {
     struct cg_conf_namespace scratch = {
         .name = (char[]){SCRATCH}, .storage = CG_STORAGE_ARTIFACTORY, .artifactory = art->name, .repository = key};
-    enum cg_err rc = cg_wire_storage(source->ctl->conf, &scratch, &source->st, err);
+    enum cg_err rc = cg_wiring_storage(source->ctl->conf, &scratch, &source->st, err);
 
     if (rc == CG_OK && !source->st->ops->crate_scan)
         rc = cg_error_set(err, CG_ERR_INVALID, "the storage of this version cannot list a repository");

@@ -89,7 +89,7 @@ int cg_ctl_ldap(struct cg_ctl *ctl, int argc, char **argv)
 
     if ((argc != 2 && !with_password) || argv[1][0] == '-')
         return cg_ctl_usage(SYNOPSIS);
-    if (cg_wire_directory(ctl->conf, &dir, &err) != CG_OK)
+    if (cg_wiring_directory(ctl->conf, &dir, &err) != CG_OK)
         return cg_ctl_fail(&err, "directory settings");
     if (with_password && read_password(&password, &err) != CG_OK) {
         cg_directory_free(&dir);

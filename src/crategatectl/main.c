@@ -129,6 +129,6 @@ int main(int argc, char **argv)
     }
     prepare(&ctl);
     status = dispatch(&ctl, argc - optind, argv + optind);
-    cg_wire_end();
+    cg_wiring_end();
     return status;
 }

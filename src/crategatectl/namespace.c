@@ -26,7 +26,7 @@ static enum cg_err count_crates(const struct cg_conf *conf, const struct cg_conf
                                 struct cg_error *err)
 {
     struct cg_storage *st = NULL;
-    enum cg_err rc = cg_wire_storage(conf, ns, &st, err);
+    enum cg_err rc = cg_wiring_storage(conf, ns, &st, err);
 
     if (rc == CG_OK)
         rc = st->ops->index_each(st, count_crate, out, err);
@@ -40,7 +40,7 @@ static unsigned long count_leftover(const struct cg_conf *conf, const char *name
     struct cg_conf_namespace ns = {.name = (char *)name};
     unsigned long crates = 0;
 
-    if (cg_wire_has_crates(conf, name) && count_crates(conf, &ns, &crates, NULL) != CG_OK)
+    if (cg_wiring_has_crates(conf, name) && count_crates(conf, &ns, &crates, NULL) != CG_OK)
         return 0;
     return crates;
 }
@@ -130,7 +130,7 @@ static int list(struct cg_ctl *ctl)
 static enum cg_err find_group(struct cg_ctl *ctl, const char *name, struct cg_team_list *found, struct cg_error *err)
 {
     struct cg_directory *dir = NULL;
-    enum cg_err rc = cg_wire_directory(ctl->conf, &dir, err);
+    enum cg_err rc = cg_wiring_directory(ctl->conf, &dir, err);
 
     if (rc == CG_OK)
         rc = cg_teams_find(ctl->conf, dir, name, found, err);

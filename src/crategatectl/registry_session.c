@@ -8,9 +8,9 @@ enum cg_err cg_registry_session_open(struct cg_ctl *ctl, struct cg_registry_sess
     enum cg_err rc = cg_ctl_enter_state(ctl->conf, err);
 
     if (rc == CG_OK)
-        rc = cg_wire_metadata(ctl->conf, &s->md, err);
+        rc = cg_wiring_metadata(ctl->conf, &s->md, err);
     if (rc == CG_OK)
-        rc = cg_registry_new(ctl->conf, s->md, cg_wire_storage, &s->reg, err);
+        rc = cg_registry_new(ctl->conf, s->md, cg_wiring_storage, &s->reg, err);
     return rc;
 }
 

@@ -23,7 +23,7 @@ static enum cg_err ask_directory(struct cg_ctl *ctl, struct cg_team_look *look, 
 
     look->read_only = true;
     if (rc == CG_OK)
-        rc = cg_wire_directory(ctl->conf, &dir, err);
+        rc = cg_wiring_directory(ctl->conf, &dir, err);
     if (rc == CG_OK)
         rc = cg_teams_look(ctl->conf, dir, look, err);
     if (rc == CG_OK && cg_conf_teams_unknown(look->conf))

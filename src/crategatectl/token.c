@@ -16,11 +16,11 @@
 
 static enum cg_err open_session(struct cg_ctl *ctl, struct cg_token_session *s, struct cg_error *err)
 {
-    enum cg_err rc = cg_wire_directory(ctl->conf, &s->dir, err);
+    enum cg_err rc = cg_wiring_directory(ctl->conf, &s->dir, err);
 
     s->ctl = ctl;
     if (rc == CG_OK)
-        rc = cg_wire_metadata(ctl->conf, &s->md, err);
+        rc = cg_wiring_metadata(ctl->conf, &s->md, err);
     if (rc == CG_OK)
         rc = cg_authn_new(ctl->conf, s->dir, s->md, &s->authn, err);
     return rc;

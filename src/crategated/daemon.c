@@ -135,7 +135,7 @@ static void stop_audit(struct cg_daemon *d)
 
 static enum cg_err start_metadata(struct cg_daemon *d, struct cg_error *err)
 {
-    return cg_wire_metadata(d->conf, &d->gw.metadata, err);
+    return cg_wiring_metadata(d->conf, &d->gw.metadata, err);
 }
 
 static void stop_metadata(struct cg_daemon *d)
@@ -146,7 +146,7 @@ static void stop_metadata(struct cg_daemon *d)
 static enum cg_err start_directory(struct cg_daemon *d, struct cg_error *err)
 {
     struct cg_directory *dir = NULL;
-    enum cg_err rc = cg_wire_directory(d->conf, &dir, err);
+    enum cg_err rc = cg_wiring_directory(d->conf, &dir, err);
 
     if (rc == CG_OK)
         rc = cg_daemon_probe(dir, err);
@@ -209,12 +209,12 @@ static enum cg_err start_shared(struct cg_daemon *d, struct cg_error *err)
 static void stop_shared(struct cg_daemon *d)
 {
     (void)d;
-    cg_wire_end();
+    cg_wiring_end();
 }
 
 static enum cg_err start_registry(struct cg_daemon *d, struct cg_error *err)
 {
-    return cg_registry_new(d->conf, d->gw.metadata, cg_wire_storage, &d->gw.registry, err);
+    return cg_registry_new(d->conf, d->gw.metadata, cg_wiring_storage, &d->gw.registry, err);
 }
 
 static void stop_registry(struct cg_daemon *d)
@@ -279,10 +279,10 @@ static enum cg_err start_http(struct cg_daemon *d, struct cg_error *err)
     enum cg_err rc;
 
     d->gw.routes = cg_api_routes(&d->gw.route_count);
-    rc = cg_http1_start(&d->gw, cg_policy_conf(policy), cores(), &d->http1, err);
+    rc = cg_server_start(&d->gw, cg_policy_conf(policy), cores(), &d->server, err);
     cg_policy_unref(&policy);
-    for (size_t i = 0; rc == CG_OK && cg_http1_address(d->http1, i); i++)
-        cg_log(CG_LOG_INFO, "http", NULL, "listening on %s", cg_http1_address(d->http1, i));
+    for (size_t i = 0; rc == CG_OK && cg_server_address(d->server, i); i++)
+        cg_log(CG_LOG_INFO, "http", NULL, "listening on %s", cg_server_address(d->server, i));
     return rc;
 }
 
@@ -292,11 +292,11 @@ static void stop_http(struct cg_daemon *d)
 
     d->gw.draining = true;
     cg_store_watch_stop(d->stores);
-    cg_wire_drain();
-    cg_http1_drain(d->http1, cg_policy_conf(policy)->shutdown_timeout);
-    cg_wire_stop();
+    cg_wiring_drain();
+    cg_server_drain(d->server, cg_policy_conf(policy)->shutdown_timeout);
+    cg_wiring_stop();
     cg_policy_unref(&policy);
-    cg_http1_free(&d->http1);
+    cg_server_free(&d->server);
 }
 
 static const struct part {

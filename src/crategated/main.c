@@ -36,7 +36,7 @@ static int check_only(const char *file, enum mode mode)
     enum cg_err rc;
 
     cg_buf_init(&report, 1024 * 1024);
-    rc = cg_wire_check(file, &report, &conf, &err);
+    rc = cg_wiring_check(file, &report, &conf, &err);
     if (rc != CG_OK)
         fprintf(stderr, "%s", report.len ? cg_buf_str(&report) : err.detail);
     if (rc != CG_OK && !report.len)

@@ -119,7 +119,7 @@ static void *run_maintenance(void *cls)
         cg_authn_tick(daemon->gw.authn);
         cg_notify("WATCHDOG=1");
         cg_registry_tick(daemon->gw.registry);
-        cg_wire_tick();
+        cg_wiring_tick();
         cg_notify("WATCHDOG=1");
     }
     return NULL;

@@ -113,7 +113,7 @@ static bool may_have_name(struct looking *l, const struct cg_team *group)
                     "have it, with its crates: crategatectl namespace adopt %s\n",
                     group->dn, group->name, known->dn, group->name);
     else if (!cg_conf_namespace(cg_conf_base(l->base), group->name))
-        crates = cg_wire_has_crates(l->base, group->name);
+        crates = cg_wiring_has_crates(l->base, group->name);
     if (crates)
         cg_buf_addf(&l->look->problems,
                     "group \"%s\" makes no namespace: crates of a namespace \"%s\" are on disk, and nobody knows whose; "

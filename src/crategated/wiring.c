@@ -8,12 +8,13 @@
 #include "authz/policy.h"
 #include "base/mem.h"
 #include "crategated/no_directory.h"
+#include "http/net/tls.h"
 #include "ldap/ldap_directory.h"
 #include "metadata/sqlite/sqlite_metadata.h"
 #include "storage/artifactory/art_storage.h"
 #include "storage/filesystem/fs_storage.h"
 
-enum cg_err cg_wire_directory(const struct cg_conf *conf, struct cg_directory **dir_out, struct cg_error *err)
+enum cg_err cg_wiring_directory(const struct cg_conf *conf, struct cg_directory **dir_out, struct cg_error *err)
 {
     if (cg_conf_has_directory(conf))
         return cg_ldap_directory_new(conf, dir_out, err);
@@ -21,7 +22,7 @@ enum cg_err cg_wire_directory(const struct cg_conf *conf, struct cg_directory **
     return CG_OK;
 }
 
-enum cg_err cg_wire_metadata(const struct cg_conf *conf, struct cg_metadata **md_out, struct cg_error *err)
+enum cg_err cg_wiring_metadata(const struct cg_conf *conf, struct cg_metadata **md_out, struct cg_error *err)
 {
     char *path = cg_asprintf("%s/crategate.db", conf->state_dir);
     enum cg_err rc = cg_sqlite_metadata_new(path, md_out, err);
@@ -30,7 +31,7 @@ enum cg_err cg_wire_metadata(const struct cg_conf *conf, struct cg_metadata **md
     return rc;
 }
 
-enum cg_err cg_wire_storage(const struct cg_conf *conf, const struct cg_conf_namespace *ns, struct cg_storage **st_out,
+enum cg_err cg_wiring_storage(const struct cg_conf *conf, const struct cg_conf_namespace *ns, struct cg_storage **st_out,
                             struct cg_error *err)
 {
     char *dir = cg_asprintf("%s/namespaces/%s", conf->state_dir, ns->name);
@@ -41,27 +42,27 @@ enum cg_err cg_wire_storage(const struct cg_conf *conf, const struct cg_conf_nam
     return rc;
 }
 
-void cg_wire_reconfigure(const struct cg_conf *conf)
+void cg_wiring_reconfigure(const struct cg_conf *conf)
 {
     cg_art_instances_reconfigure(conf);
 }
 
-void cg_wire_tick(void)
+void cg_wiring_tick(void)
 {
     cg_art_instances_tick();
 }
 
-void cg_wire_drain(void)
+void cg_wiring_drain(void)
 {
     cg_art_instances_drain();
 }
 
-void cg_wire_stop(void)
+void cg_wiring_stop(void)
 {
     cg_art_instances_stop();
 }
 
-void cg_wire_end(void)
+void cg_wiring_end(void)
 {
     cg_art_instances_free();
 }
@@ -72,35 +73,48 @@ static enum cg_err stop_at_first(void *cls, const char *index_name)
     return CG_ERR_CONFLICT;
 }
 
-bool cg_wire_has_crates(const struct cg_conf *conf, const char *ns)
+bool cg_wiring_has_crates(const struct cg_conf *conf, const char *ns)
 {
     struct cg_conf_namespace named = {.name = (char *)ns}; /* its index is on disk, wherever its crates are */
     char *dir = cg_asprintf("%s/namespaces/%s", conf->state_dir, ns);
     struct cg_storage *st = NULL;
     bool there = access(dir, F_OK) == 0; /* opening would make it */
 
-    if (there && cg_wire_storage(conf, &named, &st, NULL) == CG_OK)
+    if (there && cg_wiring_storage(conf, &named, &st, NULL) == CG_OK)
         there = st->ops->index_each(st, stop_at_first, NULL, NULL) != CG_OK;
     cg_storage_free(&st);
     free(dir);
     return there;
 }
 
-/* Makes what a configuration must be able to make, without the network: the driver's settings and every DN. */
+enum cg_err cg_wiring_tls(const struct cg_conf *conf, struct cg_tls **tls_out, struct cg_error *err)
+{
+    if (*conf->tls_certificate)
+        return cg_tls_new(conf->tls_certificate, conf->tls_key, tls_out, err);
+    *tls_out = NULL;
+    return CG_OK;
+}
+
+/* Makes what a configuration must be able to make, without the network: the driver's settings, every DN, the
+ * certificate. */
 static enum cg_err check_wiring(struct cg_conf *conf, struct cg_error *err)
 {
     struct cg_directory *dir = NULL;
     struct cg_policy *policy = NULL;
-    enum cg_err rc = cg_wire_directory(conf, &dir, err);
+    struct cg_tls *tls = NULL;
+    enum cg_err rc = cg_wiring_directory(conf, &dir, err);
 
     if (rc == CG_OK)
         rc = cg_policy_new(conf, dir, &policy, err);
+    if (rc == CG_OK)
+        rc = cg_wiring_tls(conf, &tls, err);
+    cg_tls_unref(&tls);
     cg_policy_unref(&policy);
     cg_directory_free(&dir);
     return rc;
 }
 
-enum cg_err cg_wire_check(const char *conf_file, struct cg_buf *report, struct cg_conf **conf_out,
+enum cg_err cg_wiring_check(const char *conf_file, struct cg_buf *report, struct cg_conf **conf_out,
                             struct cg_error *err)
 {
     struct cg_conf *conf = NULL;

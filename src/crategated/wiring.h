@@ -13,26 +13,30 @@
 #include "crategate/metadata.h"
 #include "crategate/storage.h"
 
+struct cg_tls;
+
 /* The LDAP driver, or one in which nobody is when there is no [ldap] section. No network yet. */
-enum cg_err cg_wire_directory(const struct cg_conf *conf, struct cg_directory **dir_out, struct cg_error *err) CG_CHECK;
+enum cg_err cg_wiring_directory(const struct cg_conf *conf, struct cg_directory **dir_out, struct cg_error *err) CG_CHECK;
 /* state_dir/crategate.db */
-enum cg_err cg_wire_metadata(const struct cg_conf *conf, struct cg_metadata **md_out, struct cg_error *err) CG_CHECK;
+enum cg_err cg_wiring_metadata(const struct cg_conf *conf, struct cg_metadata **md_out, struct cg_error *err) CG_CHECK;
 /* By the namespace's `storage`; state_dir/namespaces/NS has the index in any case. No network. */
-enum cg_err cg_wire_storage(const struct cg_conf *conf, const struct cg_conf_namespace *ns, struct cg_storage **st_out,
+enum cg_err cg_wiring_storage(const struct cg_conf *conf, const struct cg_conf_namespace *ns, struct cg_storage **st_out,
                             struct cg_error *err) CG_CHECK;
+/* What the listeners speak: the certificate, or NULL for cleartext. */
+enum cg_err cg_wiring_tls(const struct cg_conf *conf, struct cg_tls **tls_out, struct cg_error *err) CG_CHECK;
 /* Drivers share what is behind several storages, an instance of Artifactory with its cache: after a reload, once a
  * second (never blocks on another server); at the end, before and after what is under way has had its time
  * (art_storage.h); and when no storage is left. */
-void cg_wire_reconfigure(const struct cg_conf *conf);
-void cg_wire_tick(void);
-void cg_wire_drain(void);
-void cg_wire_stop(void);
-void cg_wire_end(void);
+void cg_wiring_reconfigure(const struct cg_conf *conf);
+void cg_wiring_tick(void);
+void cg_wiring_drain(void);
+void cg_wiring_stop(void);
+void cg_wiring_end(void);
 /* Are there crates of a namespace of that name on disk, whoever's? True also when that cannot be found out. */
-bool cg_wire_has_crates(const struct cg_conf *conf, const char *ns);
+bool cg_wiring_has_crates(const struct cg_conf *conf, const char *ns);
 /* Loads the configuration file and makes of it all that needs no network: what `crategated -t` checks. `report` gets one
  * problem a line. */
-enum cg_err cg_wire_check(const char *conf_file, struct cg_buf *report, struct cg_conf **conf_out,
+enum cg_err cg_wiring_check(const char *conf_file, struct cg_buf *report, struct cg_conf **conf_out,
                           struct cg_error *err) CG_CHECK;
 
 #endif

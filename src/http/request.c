@@ -31,6 +31,19 @@ static void make_id(char out[33])
     cg_hex(bytes, sizeof(bytes), out);
 }
 
+enum cg_method cg_method_of(const char *name)
+{
+    static const struct {
+        const char *name;
+        enum cg_method method;
+    } table[] = {{"GET", CG_GET}, {"HEAD", CG_HEAD}, {"PUT", CG_PUT}, {"DELETE", CG_DELETE}, {"POST", CG_POST}};
+
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+        if (strcmp(name, table[i].name) == 0)
+            return table[i].method;
+    return CG_OTHER_METHOD;
+}
+
 struct cg_request *cg_request_new(struct cg_gateway *gw, const struct cg_transport_ops *ops, void *transport)
 {
     struct cg_request *req = cg_calloc(1, sizeof(*req));

@@ -235,12 +235,12 @@ static void crates_that_lie_there_are_nobodys_until_adopted(void **state)
     struct cg_conf_namespace ns = {.name = (char *)"core"};
     struct cg_storage *st = NULL;
 
-    assert_false(cg_wire_has_crates(w->conf, "core"));
-    assert_int_equal(cg_wire_storage(w->conf, &ns, &st, NULL), CG_OK);
-    assert_false(cg_wire_has_crates(w->conf, "core"));
+    assert_false(cg_wiring_has_crates(w->conf, "core"));
+    assert_int_equal(cg_wiring_storage(w->conf, &ns, &st, NULL), CG_OK);
+    assert_false(cg_wiring_has_crates(w->conf, "core"));
     assert_int_equal(st->ops->index_write(st, "abcd", "x\n", 2, NULL), CG_OK);
     cg_storage_free(&st);
-    assert_true(cg_wire_has_crates(w->conf, "core"));
+    assert_true(cg_wiring_has_crates(w->conf, "core"));
     look(w);
     assert_null(dn_of(w, "core"));
     assert_true(told(w, "nobody knows whose"));
