@@ -27,6 +27,7 @@ static void begin(struct cg_request *req, unsigned status, const char *content_t
     if (response->fd >= 0)
         close(response->fd);
     cg_feed_unref(&response->feed);
+    cg_blob_unref(&response->source);
     *response = (struct cg_response){.status = status, .content_type = content_type, .fd = -1};
 }
 
@@ -98,17 +99,16 @@ enum cg_step cg_respond_blob(struct cg_request *req, struct cg_blob *blob, const
     bool unchanged = not_modified(req, &have);
 
     begin(req, unchanged ? 304 : 200, unchanged ? NULL : content_type);
-    /* The blob stays with the answer also on 304: the tag lies in it. */
-    add_validators(req, cg_arena_strdup(req->arena, gzip ? blob->gzip_etag : blob->etag), blob->mtime,
+    /* The tag lies in the blob, which stays with the answer, also on 304. */
+    add_validators(req, gzip ? blob->gzip_etag : blob->etag, blob->mtime,
                    "Authorization, Accept-Encoding");
-    if (unchanged) {
-        cg_blob_unref(&blob);
-        return CG_STEP_RESPOND;
-    }
-    if (gzip)
+    if (gzip && !unchanged)
         cg_response_header(req, "Content-Encoding", "gzip");
-    req->response.blob = blob;
     req->response.gzip = gzip;
+    req->response.source = blob;
+    req->response.source_headers = req->response.header_count;
+    if (!unchanged)
+        req->response.blob = cg_blob_ref(blob);
     return CG_STEP_RESPOND;
 }
 

@@ -103,7 +103,7 @@ static bool add_headers(struct MHD_Response *made, const struct cg_response *res
     return ok;
 }
 
-struct MHD_Response *cg_answer_make(struct cg_http1_conn *conn, bool close_after)
+static struct MHD_Response *make(struct cg_http1_conn *conn, bool close_after)
 {
     struct cg_response *response = &conn->req->response;
     struct MHD_Response *made;
@@ -121,4 +121,31 @@ struct MHD_Response *cg_answer_make(struct cg_http1_conn *conn, bool close_after
         made = NULL;
     }
     return made;
+}
+
+/* One that was kept, or one that will be. */
+static struct cg_ready *make_ready(struct cg_http1_conn *conn)
+{
+    struct cg_ready *ready = cg_ready_take(&conn->loop->ready, conn->req);
+    struct MHD_Response *made = ready ? NULL : make(conn, false);
+
+    return made ? cg_ready_new(conn->req, made) : ready;
+}
+
+enum MHD_Result cg_answer_queue(struct cg_http1_conn *conn, bool close_after)
+{
+    unsigned status = conn->req->response.status;
+    struct MHD_Response *made;
+    enum MHD_Result rc;
+
+    if (!close_after && cg_ready_fits(&conn->req->response)) {
+        conn->ready = make_ready(conn);
+        return conn->ready ? MHD_queue_response(conn->mhd, status, cg_ready_response(conn->ready)) : MHD_NO;
+    }
+    made = make(conn, close_after);
+    if (!made)
+        return MHD_NO;
+    rc = MHD_queue_response(conn->mhd, status, made);
+    MHD_destroy_response(made);
+    return rc;
 }

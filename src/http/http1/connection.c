@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "http/memo.h"
 #include "log/log.h"
 #include "log/metrics.h"
 
@@ -64,6 +65,16 @@ static enum MHD_Result join_header(void *cls, enum MHD_ValueKind kind, const cha
     return MHD_YES;
 }
 
+/* Among the lines that were kept; asking the library goes through all of them at every question. */
+static void look_in_kept(const struct cg_http1_conn *conn, struct header_search *search)
+{
+    size_t len = strlen(search->name);
+
+    for (size_t i = 0; i < conn->header_count; i++)
+        if (conn->headers[i].name_len == len)
+            count_header(search, MHD_HEADER_KIND, conn->headers[i].name, conn->headers[i].value);
+}
+
 /* Two rounds, one allocation: joining line by line would let a client with many lines fill the arena. */
 static const char *header(void *transport, const char *name, unsigned *count_out)
 {
@@ -71,7 +82,10 @@ static const char *header(void *transport, const char *name, unsigned *count_out
     struct header_search search = {.name = name};
     char *joined;
 
-    MHD_get_connection_values(conn->mhd, MHD_HEADER_KIND, count_header, &search);
+    if (conn->header_count <= CG_CONN_HEADERS_KEPT)
+        look_in_kept(conn, &search);
+    else
+        MHD_get_connection_values(conn->mhd, MHD_HEADER_KIND, count_header, &search);
     if (count_out)
         *count_out = search.count;
     if (search.count <= 1)
@@ -140,6 +154,7 @@ static void conn_close(struct cg_http1_conn *conn)
     if (conn->next)
         conn->next->prev = conn->prev;
     cg_metric_add(CG_METRIC_CONNECTIONS, -1);
+    cg_memo_free(&conn->memo);
     free(conn);
 }
 
@@ -181,6 +196,9 @@ void *cg_conn_begin(void *cls, const char *uri, struct MHD_Connection *mhd)
         req->query = cg_arena_strdup(req->arena, target + len + 1);
     req->peer = conn->peer;
     req->unix_peer = conn->unix_peer;
+    if (!conn->memo)
+        conn->memo = cg_memo_new();
+    req->memo = conn->memo;
     conn->req = req;
     conn->body_bytes = 0;
     enter(conn, CG_CONN_HEADERS);
@@ -204,16 +222,27 @@ static enum cg_method method_of(const char *name)
 /* What the headers say of the body. A proxy in front that reads them otherwise would let one request hide another
  * behind itself (RFC 9112, section 11.2), so whatever leaves doubt is refused, which also ends the connection. */
 struct framing {
+    struct cg_http1_conn *conn;
     unsigned lengths, codings, hosts;
     const char *length, *coding;
     bool odd_name;
 };
 
-static enum MHD_Result look_at_header(void *cls, enum MHD_ValueKind kind, const char *key, const char *value)
+static void keep_header(struct cg_http1_conn *conn, const char *key, size_t key_len, const char *value)
+{
+    if (conn->header_count < CG_CONN_HEADERS_KEPT)
+        conn->headers[conn->header_count] = (struct cg_conn_header){key, value, key_len};
+    if (conn->header_count <= CG_CONN_HEADERS_KEPT)
+        conn->header_count++;
+}
+
+static enum MHD_Result look_at_header(void *cls, enum MHD_ValueKind kind, const char *key, size_t key_len,
+                                      const char *value, size_t value_len)
 {
     struct framing *framing = cls;
 
-    (void)kind;
+    (void)kind, (void)value_len;
+    keep_header(framing->conn, key, key_len, value);
     if (key[0] == '\0' || strpbrk(key, " \t"))
         framing->odd_name = true;
     if ((key[0] | 0x20) == 'c' && cg_streq_nocase(key, "Content-Length")) {
@@ -231,9 +260,11 @@ static enum MHD_Result look_at_header(void *cls, enum MHD_ValueKind kind, const 
 static void read_framing(struct cg_http1_conn *conn, const char *version)
 {
     struct cg_request *req = conn->req;
-    struct framing framing = {0};
+    struct framing framing = {.conn = conn};
 
-    MHD_get_connection_values(conn->mhd, MHD_HEADER_KIND, look_at_header, &framing);
+    conn->headers = cg_arena_alloc(req->arena, CG_CONN_HEADERS_KEPT * sizeof(*conn->headers));
+    conn->header_count = 0;
+    MHD_get_connection_values_n(conn->mhd, MHD_HEADER_KIND, look_at_header, &framing);
     req->bad_host = framing.hosts > 1 || (framing.hosts == 0 && strcmp(version, MHD_HTTP_VERSION_1_1) == 0);
     req->bad_framing = framing.odd_name || framing.lengths + framing.codings > 1;
     if (framing.coding) {
@@ -286,18 +317,11 @@ void cg_conn_await_feed(struct cg_http1_conn *conn)
 static enum MHD_Result answer(struct cg_http1_conn *conn)
 {
     struct cg_http1 *server = conn->loop->server;
-    unsigned status = conn->req->response.status;
-    struct MHD_Response *response = cg_answer_make(conn, atomic_load(&server->draining));
-    enum MHD_Result rc;
 
-    if (!response)
-        return MHD_NO;
     if (conn->state == CG_CONN_DECIDE)
         cg_linger_add(&conn->loop->linger, conn->fd, server->linger_bytes, conn->loop->now_ms + LINGER_MS);
     enter(conn, CG_CONN_SEND);
-    rc = MHD_queue_response(conn->mhd, status, response);
-    MHD_destroy_response(response);
-    return rc;
+    return cg_answer_queue(conn, atomic_load(&server->draining));
 }
 
 static enum MHD_Result advance(struct cg_http1_conn *conn)
@@ -381,6 +405,7 @@ void cg_conn_completed(void *cls, struct MHD_Connection *mhd, void **con_cls, en
     if (!conn)
         return;
     cg_pipeline_finish(&conn->req, toe == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+    cg_ready_give(&loop->ready, &conn->ready);
     enter(conn, CG_CONN_IDLE);
     *con_cls = NULL;
     atomic_fetch_sub(&loop->server->active, 1);

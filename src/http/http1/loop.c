@@ -89,6 +89,7 @@ void cg_loop_destroy(struct cg_http1_loop *loop)
         return;
     for (size_t i = 0; i < loop->daemon_count; i++)
         MHD_stop_daemon(loop->daemons[i]); /* closes its listening socket, unless quiesced */
+    cg_ready_free_all(&loop->ready);
     cg_linger_close(&loop->linger);
     cg_delay_free(&loop->delay);
     if (loop->event_fd >= 0)

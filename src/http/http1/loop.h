@@ -18,6 +18,7 @@
 #include "http/http1/delay.h"
 #include "http/http1/linger.h"
 #include "http/http1/listen.h"
+#include "http/http1/ready.h"
 
 enum cg_conn_state {
     CG_CONN_IDLE,    /* between requests */
@@ -27,6 +28,13 @@ enum cg_conn_state {
     CG_CONN_RUN,     /* the whole request is here */
     CG_CONN_SEND     /* the answer is queued */
 };
+
+/* One line of the request's head, in the library's memory. */
+struct cg_conn_header {
+    const char *name, *value;
+    size_t name_len;
+};
+#define CG_CONN_HEADERS_KEPT 24
 
 struct cg_http1_conn {
     struct cg_http1_loop *loop;
@@ -40,6 +48,10 @@ struct cg_http1_conn {
     int64_t waits_ms; /* since when it is suspended; 0: it is not */
     uint64_t body_bytes;
     struct cg_request *req;           /* NULL between requests */
+    struct cg_conn_header *headers;   /* of the request, in its arena */
+    size_t header_count;              /* CG_CONN_HEADERS_KEPT + 1: there are more than are kept */
+    struct cg_memo *memo;             /* from the first request on */
+    struct cg_ready *ready;           /* the answer on its way, when it is one that is kept */
     struct cg_http1_conn *woken_next; /* under the loop's lock */
     struct cg_feed *feed;             /* what is being sent while it still comes in, else NULL */
     uint64_t feed_offset;             /* where in it the answer begins */
@@ -57,6 +69,7 @@ struct cg_http1_loop {
     struct cg_http1_conn *conns;
     struct cg_delay delay;
     struct cg_linger linger;
+    struct cg_ready_table ready;
     size_t waiting; /* suspended connections */
     int64_t now_ms; /* of this turn: the clock is read once for all its connections */
     int64_t sweep_ms;
@@ -105,7 +118,7 @@ void cg_conn_check_pace(struct cg_http1_conn *conn);
 /* Waits for the connection's feed, from inside the library's asking for bytes. */
 void cg_conn_await_feed(struct cg_http1_conn *conn);
 
-/* answer.c: makes the library's response of the request's, which gives away its body; NULL when it cannot. */
-struct MHD_Response *cg_answer_make(struct cg_http1_conn *conn, bool close_after) CG_CHECK;
+/* answer.c: queues the request's response, which gives away its body; MHD_NO when it cannot. */
+enum MHD_Result cg_answer_queue(struct cg_http1_conn *conn, bool close_after) CG_CHECK;
 
 #endif
