@@ -30,16 +30,19 @@
 
 #include "crategate/err.h"
 
+struct cg_blob;
 struct cg_buf;
 struct cg_feed;
 struct cg_storage;
 struct cg_crate_upload; /* a crate on its way in; opaque, each driver's own */
 
-/* An open crate for reading, whole (fd, which the caller closes) or still on its way in (feed, a reference of the
- * caller's; fd is -1). See cg_crate_file_close. */
+/* An open crate for reading, whole (fd, which the caller closes), still on its way in (feed, a reference of the
+ * caller's; fd is -1) or shared with others, in memory or as an open file (blob, likewise;
+ * no driver gives that). See cg_crate_file_close. */
 struct cg_crate_file {
     int fd;
     struct cg_feed *feed;
+    struct cg_blob *blob;
     uint64_t size;
     int64_t mtime; /* wall seconds */
 };

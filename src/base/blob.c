@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include "base/digest.h"
@@ -50,7 +51,7 @@ static void add_gzip(struct cg_blob *blob)
 struct cg_blob *cg_blob_new(const void *bytes, size_t len, int64_t mtime, int compress)
 {
     struct cg_blob *blob = cg_malloc(sizeof *blob + len + 1);
-    *blob = (struct cg_blob){.len = len, .mtime = mtime};
+    *blob = (struct cg_blob){.len = len, .fd = -1, .mtime = mtime};
     atomic_init(&blob->refs, 1);
     if (len)
         memcpy(blob->bytes, bytes, len);
@@ -66,6 +67,14 @@ struct cg_blob *cg_blob_new(const void *bytes, size_t len, int64_t mtime, int co
     return blob;
 }
 
+struct cg_blob *cg_blob_of_file(int fd)
+{
+    struct cg_blob *blob = cg_calloc(1, sizeof *blob + 1);
+    blob->fd = fd;
+    atomic_init(&blob->refs, 1);
+    return blob;
+}
+
 struct cg_blob *cg_blob_ref(struct cg_blob *blob)
 {
     atomic_fetch_add_explicit(&blob->refs, 1, memory_order_relaxed);
@@ -78,6 +87,8 @@ void cg_blob_unref(struct cg_blob **blob)
     *blob = NULL;
     if (!b || atomic_fetch_sub_explicit(&b->refs, 1, memory_order_acq_rel) != 1)
         return;
+    if (b->fd >= 0)
+        close(b->fd);
     free(b->gzip);
     free(b);
 }

@@ -83,7 +83,8 @@ struct cg_response {
     struct cg_buf buf;
     int fd; /* -1: none */
     struct cg_feed *feed; /* NULL: none; else a file that is still being filled */
-    uint64_t file_offset, file_len; /* of fd or feed */
+    struct cg_blob *file; /* NULL: none; else one that is shared, for transports that share files */
+    uint64_t file_offset, file_len; /* of fd, feed or file */
     /* The blob that the first so many headers follow from, so that a transport may keep the answer; a reference. Set
      * with 304 too, whose answer has no body. NULL: they follow from more than that. */
     struct cg_blob *source;
@@ -114,6 +115,7 @@ struct cg_transport_ops {
     /* Value of a request header, any case; NULL when absent. Several lines are one list, joined by ", " (RFC 9110
      * 5.3). *count_out (may be NULL): how many lines there were. Borrowed until the request ends. */
     const char *(*header)(void *transport, const char *name, unsigned *count_out);
+    bool shares_files; /* it can send response.file; else that becomes a descriptor of the answer's own */
     /* Run this request again (any thread). */
     void (*wake)(void *transport);
 };

@@ -157,6 +157,7 @@ static void free_response(struct cg_response *response)
     if (response->fd >= 0)
         close(response->fd);
     cg_feed_unref(&response->feed);
+    cg_blob_unref(&response->file);
     cg_blob_unref(&response->source);
 }
 

@@ -27,6 +27,7 @@ static void begin(struct cg_request *req, unsigned status, const char *content_t
     if (response->fd >= 0)
         close(response->fd);
     cg_feed_unref(&response->feed);
+    cg_blob_unref(&response->file);
     cg_blob_unref(&response->source);
     *response = (struct cg_response){.status = status, .content_type = content_type, .fd = -1};
 }
@@ -132,6 +133,35 @@ static enum cg_err wanted_range(struct cg_request *req, const struct cg_validato
     return cg_conditional_range(cg_request_header(req, "Range"), size, range);
 }
 
+/* The body, once the headers say what it is. What is in memory is sent as it is; a part of it is copied. */
+static void give_bytes(struct cg_request *req, struct cg_crate_file *file, const struct cg_range *range)
+{
+    struct cg_response *response = &req->response;
+
+    if (file->blob && range->len == file->size) {
+        response->source = cg_blob_ref(file->blob);
+        response->source_headers = response->header_count;
+    }
+    response->file_offset = range->first;
+    response->file_len = range->len;
+    if (file->blob && file->blob->fd >= 0) {
+        response->file = file->blob;
+        return;
+    }
+    if (file->blob && range->len == file->size) {
+        response->blob = file->blob;
+        return;
+    }
+    if (file->blob) {
+        cg_buf_init(&response->buf, (size_t)range->len);
+        cg_buf_add(&response->buf, file->blob->bytes + range->first, (size_t)range->len);
+        cg_crate_file_close(file);
+        return;
+    }
+    response->fd = file->fd;
+    response->feed = file->feed;
+}
+
 enum cg_step cg_respond_file(struct cg_request *req, struct cg_crate_file *file, const char *etag,
                              const char *content_type)
 {
@@ -154,10 +184,7 @@ enum cg_step cg_respond_file(struct cg_request *req, struct cg_crate_file *file,
                            cg_arena_printf(req->arena, "bytes %llu-%llu/%llu", (unsigned long long)range.first,
                                            (unsigned long long)(range.first + range.len - 1),
                                            (unsigned long long)file->size));
-    req->response.fd = file->fd;
-    req->response.feed = file->feed;
-    req->response.file_offset = range.first;
-    req->response.file_len = range.len;
+    give_bytes(req, file, &range);
     return CG_STEP_RESPOND;
 }
 

@@ -3,6 +3,7 @@
  * reason of a refusal in req->error. */
 #include "http/pipeline.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -463,11 +464,28 @@ static uint64_t response_len(const struct cg_response *response)
 {
     if (response->blob)
         return response->gzip ? response->blob->gzip_len : response->blob->len;
-    return response->fd >= 0 || response->feed ? response->file_len : response->buf.len;
+    return response->fd >= 0 || response->feed || response->file ? response->file_len : response->buf.len;
+}
+
+/* For a transport that cannot send what others are being sent. */
+static void own_file(struct cg_request *req)
+{
+    struct cg_response *response = &req->response;
+
+    response->fd = fcntl(response->file->fd, F_DUPFD_CLOEXEC, 0);
+    if (response->fd >= 0) {
+        cg_blob_unref(&response->file);
+        return;
+    }
+    cg_error_hide(&req->error, CG_ERR_UNAVAILABLE, "the registry has too much to do at the moment; try again",
+                  "no descriptor for a file: %m");
+    cg_respond_error(req, NULL);
 }
 
 static enum cg_step run_respond(struct cg_request *req)
 {
+    if (req->response.file && !req->ops->shares_files)
+        own_file(req);
     if (req->response.status == 0)
         cg_respond_error(req, NULL);
     cg_response_header(req, "X-Request-Id", req->id);

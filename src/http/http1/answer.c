@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 #include "http/http1/loop.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #define FEED_BLOCK (64u * 1024u)
@@ -29,9 +30,13 @@ static struct MHD_Response *from_blob(struct cg_response *response)
 /* sendfile; the library closes the descriptor with the response. */
 static struct MHD_Response *from_file(struct cg_response *response)
 {
-    struct MHD_Response *made =
-        MHD_create_response_from_fd_at_offset64(response->file_len, response->fd, response->file_offset);
+    struct MHD_Response *made;
 
+    if (response->file)
+        response->fd = fcntl(response->file->fd, F_DUPFD_CLOEXEC, 0);
+    made = response->fd >= 0 ? MHD_create_response_from_fd_at_offset64(response->file_len, response->fd,
+                                                                       response->file_offset)
+                             : NULL;
     if (made)
         response->fd = -1;
     return made;
@@ -110,7 +115,7 @@ static struct MHD_Response *make(struct cg_http1_conn *conn, bool close_after)
 
     if (response->blob)
         made = from_blob(response);
-    else if (response->fd >= 0 && response->file_len > 0)
+    else if ((response->fd >= 0 || response->file) && response->file_len > 0)
         made = from_file(response);
     else if (response->feed && response->file_len > 0)
         made = from_feed(conn, response);

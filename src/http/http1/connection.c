@@ -111,7 +111,7 @@ static void wake(void *transport)
     pthread_mutex_unlock(&loop->lock);
 }
 
-static const struct cg_transport_ops ops = {.name = "http/1.1", .header = header, .wake = wake};
+static const struct cg_transport_ops ops = {.name = "http/1.1", .header = header, .shares_files = true, .wake = wake};
 
 /* Connections come and go */
 
