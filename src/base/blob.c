@@ -53,6 +53,8 @@ struct cg_blob *cg_blob_new(const void *bytes, size_t len, int64_t mtime, int co
     struct cg_blob *blob = cg_malloc(sizeof *blob + len + 1);
     *blob = (struct cg_blob){.len = len, .fd = -1, .mtime = mtime};
     atomic_init(&blob->refs, 1);
+    if (mtime)
+        cg_time_http(mtime, blob->modified);
     if (len)
         memcpy(blob->bytes, bytes, len);
     blob->bytes[len] = '\0';

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "crategate/clock.h"
+
 #define CG_ETAG_SIZE 35 /* quoted 32 hex digits and NUL */
 
 struct cg_blob {
@@ -18,6 +20,7 @@ struct cg_blob {
     size_t len;
     int fd;                  /* -1; else the file that has the bytes, and none are here */
     int64_t mtime;           /* wall seconds, for Last-Modified; 0: none */
+    char modified[CG_TIME_HTTP_SIZE]; /* the same as a header has it, "" for none */
     char etag[CG_ETAG_SIZE]; /* strong: quoted first half of the bytes' SHA-256 */
     char *gzip;              /* the same bytes as one gzip member, or NULL when that does not pay */
     size_t gzip_len;

@@ -66,20 +66,22 @@ enum cg_step cg_respond_text(struct cg_request *req, unsigned status, const char
     return CG_STEP_RESPOND;
 }
 
+/* As a header has it; "" for none. */
 static const char *http_time(struct cg_request *req, int64_t wall_s)
 {
     char *text = cg_arena_alloc(req->arena, CG_TIME_HTTP_SIZE);
 
-    cg_time_http(wall_s, text);
+    if (wall_s)
+        cg_time_http(wall_s, text);
     return text;
 }
 
 /* no-cache: keep it, but ask each time, because rights can end; Vary: what one caller may see another may not. */
-static void add_validators(struct cg_request *req, const char *etag, int64_t mtime, const char *vary)
+static void add_validators(struct cg_request *req, const char *etag, const char *modified, const char *vary)
 {
     cg_response_header(req, "ETag", etag);
-    if (mtime)
-        cg_response_header(req, "Last-Modified", http_time(req, mtime));
+    if (*modified)
+        cg_response_header(req, "Last-Modified", modified);
     cg_response_header(req, "Cache-Control", "no-cache");
     cg_response_header(req, "Vary", vary);
 }
@@ -101,7 +103,7 @@ enum cg_step cg_respond_blob(struct cg_request *req, struct cg_blob *blob, const
 
     begin(req, unchanged ? 304 : 200, unchanged ? NULL : content_type);
     /* The tag lies in the blob, which stays with the answer, also on 304. */
-    add_validators(req, gzip ? blob->gzip_etag : blob->etag, blob->mtime,
+    add_validators(req, gzip ? blob->gzip_etag : blob->etag, blob->modified,
                    "Authorization, Accept-Encoding");
     if (gzip && !unchanged)
         cg_response_header(req, "Content-Encoding", "gzip");
@@ -173,7 +175,7 @@ enum cg_step cg_respond_file(struct cg_request *req, struct cg_crate_file *file,
     if (rc == CG_ERR_RANGE)
         return refuse_range(req, file);
     begin(req, unchanged ? 304 : rc == CG_OK ? 206 : 200, unchanged ? NULL : content_type);
-    add_validators(req, cg_arena_strdup(req->arena, etag), file->mtime, "Authorization");
+    add_validators(req, cg_arena_strdup(req->arena, etag), http_time(req, file->mtime), "Authorization");
     if (unchanged) {
         cg_crate_file_close(file);
         return CG_STEP_RESPOND;

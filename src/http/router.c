@@ -131,18 +131,23 @@ static const char *below(const char *path, const char *prefix)
     return path[len] == '/' ? path + len : NULL;
 }
 
+/* Ends a literal part of a pattern. */
+static bool is_special(char c)
+{
+    return c == '{' || c == MATRIX[0] || c == '\0';
+}
+
 /* Pattern against path; fills spans (the caller zeroed nothing: *count says how many are valid). */
 static bool matches(const char *pattern, const char *path, struct span spans[CG_ROUTE_PARAMS], size_t *count)
 {
     const char *p = pattern, *s = path;
 
     *count = 0;
-    while (*p && *p != MATRIX[0]) {
-        if (*p != '{') {
-            if (*p++ != *s++)
-                return false;
-            continue;
-        }
+    for (;;) {
+        while (*p == *s && !is_special(*p))
+            p++, s++;
+        if (*p != '{')
+            return is_special(*p) && *s == '\0';
         bool rest = p[1] == '*';
         const char *name = p + (rest ? 2 : 1), *end = strchr(name, '}');
         size_t len = rest ? strlen(s) : strcspn(s, "/");
@@ -154,7 +159,6 @@ static bool matches(const char *pattern, const char *path, struct span spans[CG_
         s += len;
         p = end + 1;
     }
-    return *s == '\0';
 }
 
 static bool names(const struct span *span, const char *name)

@@ -39,16 +39,20 @@ static bool is_name(const struct header_search *search, const char *key)
     return cg_streq_nocase(key, search->name);
 }
 
+static void add_line(struct header_search *search, const char *value)
+{
+    if (search->count++ == 0)
+        search->first = value ? value : "";
+    search->total += (value ? strlen(value) : 0) + strlen(", ");
+}
+
 static enum MHD_Result count_header(void *cls, enum MHD_ValueKind kind, const char *key, const char *value)
 {
     struct header_search *search = cls;
 
     (void)kind;
-    if (is_name(search, key)) {
-        if (search->count++ == 0)
-            search->first = value ? value : "";
-        search->total += (value ? strlen(value) : 0) + strlen(", ");
-    }
+    if (is_name(search, key))
+        add_line(search, value);
     return MHD_YES;
 }
 
@@ -70,9 +74,12 @@ static void look_in_kept(const struct cg_http1_conn *conn, struct header_search 
 {
     size_t len = strlen(search->name);
 
-    for (size_t i = 0; i < conn->header_count; i++)
-        if (conn->headers[i].name_len == len)
-            count_header(search, MHD_HEADER_KIND, conn->headers[i].name, conn->headers[i].value);
+    for (size_t i = 0; i < conn->header_count; i++) {
+        const struct cg_conn_header *line = &conn->headers[i];
+
+        if (line->name_len == len && (memcmp(line->name, search->name, len) == 0 || is_name(search, line->name)))
+            add_line(search, line->value);
+    }
 }
 
 /* Two rounds, one allocation: joining line by line would let a client with many lines fill the arena. */
