@@ -85,7 +85,7 @@ static void make_spare_key(void)
 
 void cg_request_free(struct cg_request *req)
 {
-    if (spare.count >= SPARE_MAX) {
+    if (spare.count + 1 > SPARE_MAX) {
         free_request(req);
         return;
     }
