@@ -8,15 +8,15 @@ set -eu
 crates() { for name in anyhow base64 chrono clap hyper indexmap rand regex semver serde-json tokio toml url; do
     printf ' librust-%s-dev' "$name"; done; }
 
-build_apt="autoconf automake make gcc g++ pkg-config libmicrohttpd-dev libldap-dev libcurl4-openssl-dev libjansson-dev
- libssl-dev libsqlite3-dev libarchive-dev libpcre2-dev zlib1g-dev libtomlplusplus-dev libsecret-1-dev"
+build_apt="autoconf automake make gcc g++ pkg-config libmicrohttpd-dev libnghttp2-dev libldap-dev libcurl4-openssl-dev
+ libjansson-dev libssl-dev libsqlite3-dev libarchive-dev libpcre2-dev zlib1g-dev libtomlplusplus-dev libsecret-1-dev"
 demo_apt="slapd ldap-utils openssl curl python3"
 test_apt="libcmocka-dev logrotate python3 libsasl2-modules git xz-utils universal-ctags systemd gcovr nginx-light wrk valgrind
- clang libclang-rt-dev dbus-daemon gnome-keyring $(crates)"
-build_dnf="autoconf automake make gcc gcc-c++ pkgconf-pkg-config libmicrohttpd-devel openldap-devel libcurl-devel
- jansson-devel openssl-devel sqlite-devel libarchive-devel pcre2-devel zlib-devel tomlplusplus-devel libsecret-devel"
+ nghttp2-client clang libclang-rt-dev dbus-daemon gnome-keyring $(crates)"
+build_dnf="autoconf automake make gcc gcc-c++ pkgconf-pkg-config libmicrohttpd-devel libnghttp2-devel openldap-devel
+ libcurl-devel jansson-devel openssl-devel sqlite-devel libarchive-devel pcre2-devel zlib-devel tomlplusplus-devel libsecret-devel"
 demo_dnf="openldap-servers openldap-clients openssl curl python3"
-test_dnf="libcmocka-devel logrotate git xz ctags gcovr nginx valgrind clang compiler-rt dbus-daemon gnome-keyring"
+test_dnf="libcmocka-devel logrotate git xz ctags gcovr nginx nghttp2 valgrind clang compiler-rt dbus-daemon gnome-keyring"
 
 want=${1:?usage: packages.sh build|demo|test}
 case $want in
@@ -55,6 +55,6 @@ else
     echo "Neither apt-get nor dnf is here. Please install the equivalents of these Debian packages, then run again:" >&2
     # shellcheck disable=SC2086
     echo " " $apt >&2
-    command -v pkg-config >/dev/null 2>&1 && pkg-config --exists libmicrohttpd ldap jansson sqlite3 libarchive libpcre2-8 tomlplusplus ||
+    command -v pkg-config >/dev/null 2>&1 && pkg-config --exists libmicrohttpd libnghttp2 ldap jansson sqlite3 libarchive libpcre2-8 tomlplusplus ||
         exit 1
 fi

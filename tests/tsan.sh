@@ -13,7 +13,7 @@ make -s -j"$(nproc 2>/dev/null || echo 2)" all
 # Nothing is suppressed, and nothing needs to be: keep it so.
 TSAN_OPTIONS="halt_on_error=1 exitcode=66"
 export TSAN_OPTIONS
-tests=$(cd "$top" && grep -lE 'pthread_create|cg_pool_new|fixture_open|peer_start' tests/unit/*/test_*.c tests/unit/*/*/test_*.c tests/contract/test_*.c | sed 's/\.c$//' | tr '\n' ' ')
+tests=$(cd "$top" && grep -lE 'pthread_create|cg_pool_new|fixture_open|h2_open|peer_start' tests/unit/*/test_*.c tests/unit/*/*/test_*.c tests/contract/test_*.c | sed 's/\.c$//' | tr '\n' ' ')
 make -s -j"$(nproc 2>/dev/null || echo 2)" check TESTS="$tests" >check.out 2>&1 || { tail -n 60 check.out; for t in $tests; do
     grep -l 'ThreadSanitizer' "$t.log" 2>/dev/null && head -n 60 "$t.log"; done; exit 1; }
 grep -E '^# (TOTAL|PASS|FAIL|SKIP)' check.out

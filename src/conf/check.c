@@ -48,6 +48,24 @@ static void check_audit_file(struct cg_conf_context *ctx)
     free(dir);
 }
 
+/* Whether they are a certificate and its key shows when they are used (cg_tls_new). */
+static void check_tls(struct cg_conf_context *ctx)
+{
+    struct cg_conf_place top = cg_conf_place(ctx, "");
+    const struct cg_conf *conf = ctx->conf;
+    struct cg_secret key = {0};
+    struct cg_error err = {0};
+
+    cg_conf_check_file(ctx, &top, "tls_certificate", conf->tls_certificate);
+    if (*conf->tls_key && cg_secret_read_file(&key, conf->tls_key, &err) != CG_OK)
+        cg_conf_problem(ctx, &top, "tls_key", -1, "%s", err.detail);
+    cg_secret_free(&key);
+    if (*conf->tls_certificate && *conf->tls_key == '\0')
+        cg_conf_problem(ctx, &top, "tls_key", -1, "is required by tls_certificate");
+    if (*conf->tls_key && *conf->tls_certificate == '\0')
+        cg_conf_problem(ctx, &top, "tls_certificate", -1, "is required by tls_key");
+}
+
 static void check_tokens(struct cg_conf_context *ctx)
 {
     struct cg_conf_place top = cg_conf_place(ctx, "");
@@ -174,6 +192,7 @@ void cg_conf_check_all(struct cg_conf_context *ctx)
 {
     check_state_dir(ctx);
     check_audit_file(ctx);
+    check_tls(ctx);
     check_tokens(ctx);
     if (ctx->conf->ldap.present)
         cg_conf_check_ldap(ctx);

@@ -180,6 +180,7 @@ struct cg_conf {
     char *file; /* where it was read from */
     char *public_url; /* without trailing slash */
     char **listen;
+    char *tls_certificate, *tls_key; /* both or neither (""): TLS on TCP listeners */
     char *state_dir;
     char **trusted_proxies; /* CIDRs, checked */
     uint64_t max_crate_size;

@@ -5,13 +5,10 @@
 #include "base/str.h"
 #include "conf/schema.h"
 
-#define NEEDS_PROXY "put a proxy that speaks TLS in front, and name its address in trusted_proxies"
 #define LOCAL_ONLY "only local namespaces exist"
 #define DISK_ONLY "the crates of teams are kept on local disk; give one its own [namespace.NAME] for Artifactory"
 
 const struct cg_conf_later cg_conf_later[] = {
-    {"tls_certificate", NULL, "\"\"", NEEDS_PROXY},
-    {"tls_key", NULL, "\"\"", NEEDS_PROXY},
     {"ldap.revoke_on_password_change", NULL, "false", "revoke tokens with crategatectl token revoke"},
     {"namespace.*.type", "remote", NULL, LOCAL_ONLY},
     {"namespace.*.type", "virtual", NULL, LOCAL_ONLY},

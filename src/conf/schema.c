@@ -90,6 +90,15 @@ const struct cg_conf_key cg_conf_keys[] = {
          "Where to listen: \"ADDRESS:PORT\" with an IP address, \"[::1]:8080\", or \"unix:/path\" for a proxy on the "
          "same machine. Port 0 takes any free port.",
      .example = "[\"127.0.0.1:8080\", \"unix:/run/crategate/http.sock\"]"},
+    {MAIN("tls_certificate", tls_certificate), .kind = CG_KIND_STRING, .def = "\"\"", .what = "absolute path",
+     .check = cg_conf_check_path,
+     .doc = "The certificate (PEM, the authorities between it and the root behind it) with which all TCP addresses speak "
+            "https, HTTP/2 and HTTP/1.1 alike; needs tls_key. A unix socket stays without TLS. SIGHUP reads both files "
+            "again; whether there is TLS at all is settled at the start.",
+     .example = "\"/etc/crategate/tls/fullchain.pem\""},
+    {MAIN("tls_key", tls_key), .kind = CG_KIND_STRING, .def = "\"\"", .what = "absolute path of a secret",
+     .check = cg_conf_check_path, .doc = "The key of that certificate (PEM, without a passphrase), mode 0600 or 0400.",
+     .example = "\"/etc/crategate/tls/key.pem\""},
     {MAIN("state_dir", state_dir), .kind = CG_KIND_STRING, .flags = CG_KEY_NONEMPTY | CG_KEY_RESTART,
      .def = "\"/var/lib/crategate\"", .what = "absolute path", .check = cg_conf_check_path,
      .doc = "Where everything is kept: crates and indexes (namespaces/), the database, the key of the tokens. It is "
@@ -97,7 +106,7 @@ const struct cg_conf_key cg_conf_keys[] = {
     {MAIN("trusted_proxies", trusted_proxies), .kind = CG_KIND_STRINGS, .def = "[]", .what = "address ranges",
      .check = cg_conf_check_cidr,
      .doc = "Address ranges (CIDR) of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed. A password "
-            "is accepted from elsewhere only over loopback, or when such a proxy says that the client spoke https.",
+            "is accepted over TLS and loopback only, or when such a proxy says that the client spoke https.",
      .example = "[\"10.1.2.3/32\", \"fd00::/8\"]"},
     {MAIN("max_crate_size", max_crate_size), .kind = CG_KIND_SIZE, .def = "\"64M\"", RANGE(KIB, 2 * GIB),
      .doc = "The largest .crate file that may be published. Units are binary: \"64M\" is 64 MiB."},

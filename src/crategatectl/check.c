@@ -6,11 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "crategate/clock.h"
 #include "crategated/wiring.h"
+#include "http/net/tls.h"
 #include "storage/artifactory/art_client.h"
+
+#define CERTIFICATE_WARN_S (30 * 24 * 3600)
 
 static bool check_conf(struct cg_ctl *ctl)
 {
@@ -206,6 +211,55 @@ static int check_directory(struct cg_ctl *ctl)
     return failures ? failures : check_groups(ctl);
 }
 
+/* The name that clients type, in the URL. */
+static char *url_host(const char *url)
+{
+    const char *host = strstr(url, "://");
+    size_t len;
+
+    host = host ? host + 3 : url;
+    len = *host == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":/");
+    return cg_strndup(host, len);
+}
+
+static int check_expiry(const struct cg_tls *tls)
+{
+    time_t end = (time_t)cg_tls_not_after(tls);
+    int64_t left_s = end - cg_clock_wall_s();
+    char text[128], date[32];
+    struct tm tm;
+
+    strftime(date, sizeof(date), "%Y-%m-%d", gmtime_r(&end, &tm));
+    snprintf(text, sizeof(text), "%s %s%s", left_s < 0 ? "it expired on" : "it is good until", date,
+             left_s >= 0 && left_s < CERTIFICATE_WARN_S ? ", which is soon: renew it and send SIGHUP" : "");
+    cg_ctl_step(left_s >= 0, "tls_certificate", text);
+    return left_s < 0;
+}
+
+static int check_tls(const struct cg_conf *conf)
+{
+    char *host = url_host(conf->public_url);
+    struct cg_tls *tls = NULL;
+    struct cg_error err = {0};
+    int failures = 0;
+
+    if (*conf->tls_certificate) {
+        puts("TLS");
+        if (cg_wire_tls(conf, &tls, &err) != CG_OK) {
+            cg_ctl_step(false, "tls_certificate, tls_key", err.detail);
+            failures = 1;
+        } else {
+            bool named = cg_tls_is_for(tls, host);
+
+            failures = check_expiry(tls) + !named;
+            cg_ctl_step(named, host, named ? "the certificate names it" : "public_url's host is not in the certificate");
+        }
+    }
+    cg_tls_unref(&tls);
+    free(host);
+    return failures;
+}
+
 static int check_url(const struct cg_conf *conf)
 {
     char *url = cg_asprintf("%s/livez", conf->public_url);
@@ -240,7 +294,7 @@ int cg_ctl_check(struct cg_ctl *ctl, int argc, char **argv)
         return CG_CTL_FAILED;
     if (cg_ctl_become_owner(ctl->conf, &err) != CG_OK)
         return cg_ctl_fail(&err, "check");
-    failures = check_files(ctl->conf) + check_directory(ctl) + check_artifactory(ctl->conf) + check_url(ctl->conf);
+    failures = check_files(ctl->conf) + check_tls(ctl->conf) + check_directory(ctl) + check_artifactory(ctl->conf) + check_url(ctl->conf);
     if (failures == 0)
         puts("All is well.");
     else

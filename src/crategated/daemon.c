@@ -279,10 +279,10 @@ static enum cg_err start_http(struct cg_daemon *d, struct cg_error *err)
     enum cg_err rc;
 
     d->gw.routes = cg_api_routes(&d->gw.route_count);
-    rc = cg_http1_start(&d->gw, cg_policy_conf(policy), cores(), &d->http1, err);
+    rc = cg_server_start(&d->gw, cg_policy_conf(policy), cores(), &d->server, err);
     cg_policy_unref(&policy);
-    for (size_t i = 0; rc == CG_OK && cg_http1_address(d->http1, i); i++)
-        cg_log(CG_LOG_INFO, "http", NULL, "listening on %s", cg_http1_address(d->http1, i));
+    for (size_t i = 0; rc == CG_OK && cg_server_address(d->server, i); i++)
+        cg_log(CG_LOG_INFO, "http", NULL, "listening on %s", cg_server_address(d->server, i));
     return rc;
 }
 
@@ -291,9 +291,9 @@ static void stop_http(struct cg_daemon *d)
     struct cg_policy *policy = cg_gateway_policy(&d->gw);
 
     d->gw.draining = true;
-    cg_http1_drain(d->http1, cg_policy_conf(policy)->shutdown_timeout);
+    cg_server_drain(d->server, cg_policy_conf(policy)->shutdown_timeout);
     cg_policy_unref(&policy);
-    cg_http1_free(&d->http1);
+    cg_server_free(&d->server);
 }
 
 static const struct part {

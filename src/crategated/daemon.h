@@ -17,7 +17,7 @@
 #include "crategated/store_watch.h"
 #include "crategated/teams.h"
 #include "http/http.h"
-#include "http/http1/server.h"
+#include "http/net/server.h"
 #include "log/log.h"
 
 struct cg_retired {
@@ -34,7 +34,7 @@ struct cg_daemon {
     char *spool_dir;
     _Atomic(struct cg_directory *) directory;
     struct cg_retired *retired;
-    struct cg_http1 *http1;
+    struct cg_server *server;
     struct cg_store_watch *stores;
     pthread_t maintenance, renewal;
     pthread_mutex_t reload_lock; /* reload against maintenance's own policy changes */

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "crategate/clock.h"
 #include "crategated/wiring.h"
+#include "http/net/tls.h"
 #include "log/log.h"
 
 /* How long a request may still use a directory object it got before the reload, beyond its login deadline. */
@@ -18,10 +19,12 @@ struct fresh {
     struct cg_conf *conf;
     struct cg_directory *dir; /* NULL: the one in force stays */
     struct cg_policy *policy;
+    struct cg_tls *tls; /* NULL: cleartext */
 };
 
 static void fresh_free(struct fresh *fresh)
 {
+    cg_tls_unref(&fresh->tls);
     cg_policy_unref(&fresh->policy);
     cg_directory_free(&fresh->dir);
     cg_conf_unref(&fresh->conf);
@@ -84,6 +87,8 @@ static enum cg_err make_fresh(struct cg_daemon *d, struct fresh *fresh, struct c
     if (rc == CG_OK)
         rc = cg_daemon_probe(fresh->dir, err);
     if (rc == CG_OK)
+        rc = cg_wire_tls(fresh->conf, &fresh->tls, err);
+    if (rc == CG_OK)
         rc = add_teams(d, &fresh->conf, fresh->dir, err);
     if (rc == CG_OK)
         rc = make_policy(d, fresh, err);
@@ -121,6 +126,12 @@ static void watch_stores(struct cg_daemon *d)
         cg_log_error(CG_LOG_ERROR, "conf", NULL, &err, "a repository that is new is not looked at");
 }
 
+static void use_certificate(struct cg_daemon *d, const struct fresh *fresh)
+{
+    if (!cg_server_set_tls(d->server, fresh->tls))
+        cg_log(CG_LOG_WARN, "conf", NULL, "whether tls_certificate is used at all is settled at the start: restart for that");
+}
+
 static void put_reload_in_force(struct cg_daemon *d, struct fresh *fresh)
 {
     struct cg_buf restart;
@@ -134,6 +145,7 @@ static void put_reload_in_force(struct cg_daemon *d, struct fresh *fresh)
     cg_log_setup((enum cg_log_level)fresh->conf->log_level, (enum cg_log_format)fresh->conf->log_format);
     cg_authn_reconfigure(d->gw.authn, fresh->conf, fresh->dir);
     cg_wire_reconfigure(fresh->conf);
+    use_certificate(d, fresh);
     retire(d, atomic_exchange(&d->directory, fresh->dir));
     fresh->dir = NULL;
     put_in_force(d, fresh);

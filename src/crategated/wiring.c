@@ -8,6 +8,7 @@
 #include "authz/policy.h"
 #include "base/mem.h"
 #include "crategated/no_directory.h"
+#include "http/net/tls.h"
 #include "ldap/ldap_directory.h"
 #include "metadata/sqlite/sqlite_metadata.h"
 #include "storage/artifactory/art_storage.h"
@@ -76,15 +77,28 @@ bool cg_wire_has_crates(const struct cg_conf *conf, const char *ns)
     return there;
 }
 
-/* Makes what a configuration must be able to make, without the network: the driver's settings and every DN. */
+enum cg_err cg_wire_tls(const struct cg_conf *conf, struct cg_tls **tls_out, struct cg_error *err)
+{
+    if (*conf->tls_certificate)
+        return cg_tls_new(conf->tls_certificate, conf->tls_key, tls_out, err);
+    *tls_out = NULL;
+    return CG_OK;
+}
+
+/* Makes what a configuration must be able to make, without the network: the driver's settings, every DN, the
+ * certificate. */
 static enum cg_err check_wiring(struct cg_conf *conf, struct cg_error *err)
 {
     struct cg_directory *dir = NULL;
     struct cg_policy *policy = NULL;
+    struct cg_tls *tls = NULL;
     enum cg_err rc = cg_wire_directory(conf, &dir, err);
 
     if (rc == CG_OK)
         rc = cg_policy_new(conf, dir, &policy, err);
+    if (rc == CG_OK)
+        rc = cg_wire_tls(conf, &tls, err);
+    cg_tls_unref(&tls);
     cg_policy_unref(&policy);
     cg_directory_free(&dir);
     return rc;

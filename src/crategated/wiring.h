@@ -13,6 +13,8 @@
 #include "crategate/metadata.h"
 #include "crategate/storage.h"
 
+struct cg_tls;
+
 /* The LDAP driver, or one in which nobody is when there is no [ldap] section. No network yet. */
 enum cg_err cg_wire_directory(const struct cg_conf *conf, struct cg_directory **dir_out, struct cg_error *err) CG_CHECK;
 /* state_dir/crategate.db */
@@ -20,6 +22,8 @@ enum cg_err cg_wire_metadata(const struct cg_conf *conf, struct cg_metadata **md
 /* By the namespace's `storage`; state_dir/namespaces/NS has the index in any case. No network. */
 enum cg_err cg_wire_storage(const struct cg_conf *conf, const struct cg_conf_namespace *ns, struct cg_storage **st_out,
                             struct cg_error *err) CG_CHECK;
+/* What the listeners speak: the certificate, or NULL for cleartext. */
+enum cg_err cg_wire_tls(const struct cg_conf *conf, struct cg_tls **tls_out, struct cg_error *err) CG_CHECK;
 /* Drivers share what is behind several storages, an instance of Artifactory with its cache: after a reload, once a second
  * (never blocks on another server), and when no storage is left. */
 void cg_wire_reconfigure(const struct cg_conf *conf);

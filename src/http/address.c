@@ -207,13 +207,15 @@ void cg_address_client(const struct cg_address_facts *facts, char text_out[CG_AD
         return;
     }
     if (!trusted(facts->trusted, &client)) {
-        *secure_out = is_loopback(&client);
+        *secure_out = facts->tls || is_loopback(&client);
         print_ip(&client, text_out);
         return;
     }
     /* A proxy on this host makes every client look local: its word counts, not its address. */
     if (facts->forwarded_for)
         walk_back(facts, &client);
-    *secure_out = facts->forwarded_proto ? says_https(facts->forwarded_proto) : is_loopback(&client);
+    *secure_out = is_loopback(&client) || (facts->tls && !facts->forwarded_for);
+    if (facts->forwarded_proto)
+        *secure_out = says_https(facts->forwarded_proto);
     print_ip(&client, text_out);
 }

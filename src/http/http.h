@@ -2,7 +2,7 @@
 /*
  * The transport-neutral request and response, the route table's row, and the
  * pipeline's steps. No libmicrohttpd or nghttp2 type appears here or anywhere
- * above the transports (http1/, and http2/ to come).
+ * above the transports (http1/, http2/), and OpenSSL's stay below them (net/).
  *
  * The way of a request: ROUTE, LIMITS, AUTHN, AUTHZ, BODY, EXECUTE, RESPOND,
  * AUDIT (docs/architecture.md). A transport makes a request, calls
@@ -136,6 +136,7 @@ struct cg_request {
     bool bad_host;    /* HTTP/1.1 wants one Host header, nobody takes two: LIMITS refuses it */
     bool bad_framing; /* two parsers could disagree on where this request ends: LIMITS refuses it */
     bool unix_peer;
+    bool tls; /* our own: the connection is */
     struct sockaddr_storage peer;
     struct cg_memo *memo; /* the connection's (http/memo.h); NULL: it has none */
 
@@ -200,6 +201,8 @@ struct cg_policy *cg_gateway_policy(struct cg_gateway *gw);
 /* Puts another one in force; takes over the reference. */
 void cg_gateway_set_policy(struct cg_gateway *gw, struct cg_policy *policy);
 
+/* Method names are case-sensitive; any other is CG_OTHER_METHOD. */
+enum cg_method cg_method_of(const char *name);
 /* Transports. new: the arena, the id, defaults. The transport fills its fields and runs. */
 struct cg_request *cg_request_new(struct cg_gateway *gw, const struct cg_transport_ops *ops, void *transport);
 enum cg_step cg_pipeline_run(struct cg_request *req);

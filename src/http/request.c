@@ -41,7 +41,7 @@ static void make_id(char out[33])
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SPARE_MAX 0
 #else
-#define SPARE_MAX 32
+#define SPARE_MAX 128
 #endif
 
 static pthread_once_t spare_once = PTHREAD_ONCE_INIT;
@@ -124,6 +124,19 @@ static struct cg_request *alloc_request(void)
     req->error.detail[0] = req->error.internal[0] = '\0';
     req->arena = arena;
     return req;
+}
+
+enum cg_method cg_method_of(const char *name)
+{
+    static const struct {
+        const char *name;
+        enum cg_method method;
+    } table[] = {{"GET", CG_GET}, {"HEAD", CG_HEAD}, {"PUT", CG_PUT}, {"DELETE", CG_DELETE}, {"POST", CG_POST}};
+
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+        if (strcmp(name, table[i].name) == 0)
+            return table[i].method;
+    return CG_OTHER_METHOD;
 }
 
 struct cg_request *cg_request_new(struct cg_gateway *gw, const struct cg_transport_ops *ops, void *transport)

@@ -39,7 +39,7 @@ static const char *base_path(const struct cg_conf *conf)
 static void find_address(struct cg_request *req)
 {
     struct cg_address_facts facts = {
-        .trusted = conf_of(req)->trusted_proxies, .peer = &req->peer, .unix_peer = req->unix_peer};
+        .trusted = conf_of(req)->trusted_proxies, .peer = &req->peer, .unix_peer = req->unix_peer, .tls = req->tls};
 
     if (facts.trusted && *facts.trusted) {
         facts.forwarded_for = cg_request_header(req, "X-Forwarded-For");

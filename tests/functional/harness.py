@@ -13,6 +13,7 @@ import re
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import tempfile
 import time
@@ -39,6 +40,10 @@ leaks.seed_passwords(os.path.join(HERE, "slapd"))
 
 class Skip(Exception):
     """The machine lacks what the test needs."""
+
+
+class Unpackaged(Exception):
+    """It lacks what no distribution has; where it is there, the test counts like any other."""
 
 
 def need(program):
@@ -141,14 +146,31 @@ publish = ["group:platform", "user:alice"]
 """
 
 
+class Certificate:
+    """For localhost and 127.0.0.1, signed by itself."""
+
+    def __init__(self, folder, name="tls", days=90):
+        self.pem, self.key = (os.path.join(folder, f"{name}.{kind}") for kind in ("pem", "key"))
+        self.make(days)
+
+    def make(self, days=90):
+        """Another one in the same place."""
+        subprocess.run([need("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                        "-keyout", self.key, "-out", self.pem, "-days", str(days), "-subj", "/CN=localhost",
+                        "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"], check=True, capture_output=True)
+        os.chmod(self.key, 0o600)
+        return self
+
+
 class Gateway:
     """The built daemon with a configuration of its own."""
 
-    def __init__(self, folder, slapd, namespaces=DEFAULT_NAMESPACES, top="", ldap="", path="", env=None):
+    def __init__(self, folder, slapd, namespaces=DEFAULT_NAMESPACES, top="", ldap="", path="", env=None, tls=False):
         self.folder = folder
         self.port = free_port()
         self.path = path
-        self.url = f"http://127.0.0.1:{self.port}{path}"
+        self.certificate = Certificate(folder) if tls else None
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}{path}"
         self.state = os.path.join(folder, "state")
         self.conf = os.path.join(folder, "crategate.toml")
         self.log_path = os.path.join(folder, "log")
@@ -201,6 +223,7 @@ group_base = ["{GROUPS}"]
             f.write(f"""public_url = "{self.url}"
 listen = ["127.0.0.1:{self.port}"]
 state_dir = "{self.state}"
+{self.tls()}
 {self.top}
 [log]
 level = "debug"
@@ -210,6 +233,10 @@ file = "{self.audit_path}"
 {self.instance}
 {self.namespaces}
 """)
+
+    def tls(self):
+        pair = self.certificate
+        return f'tls_certificate = "{pair.pem}"\ntls_key = "{pair.key}"' if pair else ""
 
     def start(self, wait=True, env=None):
         log = open(self.log_path, "ab")
@@ -265,6 +292,12 @@ file = "{self.audit_path}"
     def index(self, namespace):
         return f"sparse+{self.url}/api/cargo/{namespace}/index/"
 
+    def connection(self, timeout=40):
+        if not self.certificate:
+            return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        context = ssl.create_default_context(cafile=self.certificate.pem)
+        return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=timeout, context=context)
+
     def request(self, method, path, body=None, headers=None, token=None, user=None, timeout=40):
         """One request on a connection of its own. `user` is (name, password)."""
         headers = dict(headers or {})
@@ -275,7 +308,7 @@ file = "{self.audit_path}"
             headers["Authorization"] = "Basic " + base64.b64encode(f"{user[0]}:{user[1]}".encode()).decode()
         if isinstance(body, (dict, list)):
             body = json.dumps(body).encode()
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        connection = self.connection(timeout)
         try:
             connection.request(method, self.path + path, body=body, headers=headers)
             answer = connection.getresponse()
@@ -318,7 +351,8 @@ file = "{self.audit_path}"
 class Cargo:
     """A developer's cargo: a home of its own, one registry a namespace, one person's token."""
 
-    def __init__(self, folder, gateway, token=None, registries=("payments", "platform", "open"), extra=""):
+    def __init__(self, folder, gateway, token=None, registries=("payments", "platform", "open"), extra="",
+                 multiplexing=True):
         self.cargo = need("cargo")
         self.home = folder
         self.gateway = gateway
@@ -328,11 +362,14 @@ class Cargo:
             for name in registries:
                 f.write(f'[registries.{name}]\nindex = "{gateway.index(name)}"\n')
             f.write(extra)
+            if gateway.certificate:
+                f.write(f'[http]\ncainfo = "{gateway.certificate.pem}"\n')
         drop = ("proxy", "CARGO_REGISTRIES", "CARGO_REGISTRY", "CARGO_SOURCE", "CARGO_HTTP", "CARGO_NET")
         self.env = {k: v for k, v in os.environ.items() if not any(d.lower() in k.lower() for d in drop)}
         self.env.setdefault("RUSTUP_HOME", os.path.expanduser("~/.rustup"))
         self.env.update(CARGO_HOME=folder, CARGO_TERM_COLOR="never", CARGO_NET_RETRY="1",
-                        CARGO_TARGET_DIR=os.path.join(folder, "target"))
+                        CARGO_TARGET_DIR=os.path.join(folder, "target"),
+                        CARGO_HTTP_MULTIPLEXING="true" if multiplexing else "false")
         if token:
             for name in registries:
                 self.env[f"CARGO_REGISTRIES_{name.upper().replace('-', '_')}_TOKEN"] = token
@@ -366,7 +403,8 @@ class Cargo:
 class Env:
     """What one module's tests get."""
 
-    def __init__(self, name, storage=None):
+    def __init__(self, name, storage=None, transport=None):
+        self.transport = transport or "h2c"
         self.root = tempfile.mkdtemp(prefix=f"crategate-{name}-")
         self.parts = []
         self.storage = storage or STORAGE
@@ -383,6 +421,7 @@ class Env:
         return slapd
 
     def gateway(self, slapd, **settings):
+        settings.setdefault("tls", self.transport in ("h2", "https"))
         double = self.artifactory if self.storage == "artifactory" else None
         name = f"gateway{len(self.parts)}"
         gateway = Gateway(self.folder(name), slapd, **settings)
@@ -417,6 +456,7 @@ class Env:
     def cargo(self, user=None, name=None, gateway=None, **kw):
         gateway = gateway or self.gw
         token = gateway.token(user) if user else None
+        kw.setdefault("multiplexing", self.transport in ("h2", "h2c"))
         return Cargo(self.folder(f"cargo-{name or user or 'anonymous'}-{len(os.listdir(self.root))}"), gateway, token,
                      **kw)
 

@@ -8,7 +8,8 @@ makes a skip a failure, for machines that must have everything. CG_LEAVE_OUT
 holds words; a test whose MODULE.NAME has one of them is not run and not counted
 (what is too slow or pointless in an instrumented build). CG_STORAGE=artifactory
 runs everything with the crates in the double of Artifactory; a module with
-STORAGE = "artifactory" always runs so.
+STORAGE = "artifactory" always runs so. TRANSPORT is what the module's cargos and gateway speak: "h2c" (cargo's offer of
+it on cleartext, the default), "h2" (TLS), or HTTP/1.1 by "https" or "http".
 """
 import concurrent.futures
 import importlib
@@ -37,6 +38,9 @@ def run_test(env, name, function, counts):
     try:
         function(env)
         outcome = "passed"
+    except harness.Unpackaged as reason:
+        print(f"ABSENT  {name}: {reason}", flush=True)
+        return True
     except harness.Skip as reason:
         outcome = "failed" if os.environ.get("CG_NO_SKIP") else "skipped"
         print(f"  SKIP: {reason}")
@@ -58,7 +62,7 @@ def run_module(name, word, counts):
              if t.startswith("test_") and word in t and not left_out(f"{name}.{t}")]
     if not tests:
         return
-    env = harness.Env(name, getattr(module, "STORAGE", None))
+    env = harness.Env(name, getattr(module, "STORAGE", None), getattr(module, "TRANSPORT", None))
     good = True
     try:
         for test, function in tests:

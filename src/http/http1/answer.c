@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
-#include "http/http1/loop.h"
+#include "http/http1/connection.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -55,7 +55,7 @@ static ssize_t read_feed(void *cls, uint64_t pos, char *out, size_t max)
         return n > 0 ? n : MHD_CONTENT_READER_END_WITH_ERROR;
     case CG_ERR_AGAIN:
         /* The time for ending well is over, and one that only trickles in would keep the server from ending at all. */
-        if (atomic_load(&conn->loop->server->stopping))
+        if (atomic_load(&conn->http1->loop->server->stopping))
             return MHD_CONTENT_READER_END_WITH_ERROR;
         conn->feed_waiter.offset = at;
         cg_conn_await_feed(conn);
@@ -131,7 +131,7 @@ static struct MHD_Response *make(struct cg_http1_conn *conn, bool close_after)
 /* One that was kept, or one that will be. */
 static struct cg_ready *make_ready(struct cg_http1_conn *conn)
 {
-    struct cg_ready *ready = cg_ready_take(&conn->loop->ready, conn->req);
+    struct cg_ready *ready = cg_ready_take(&conn->http1->ready, conn->req);
     struct MHD_Response *made = ready ? NULL : make(conn, false);
 
     return made ? cg_ready_new(conn->req, made) : ready;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
-#include "http/http1/loop.h"
+#include "http/http1/connection.h"
 
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -10,18 +9,21 @@
 #include "base/str.h"
 #include "http/memo.h"
 #include "log/log.h"
-#include "log/metrics.h"
 
-#define LINGER_MS 10000
 /* A body that comes in at this pace may take as long as it needs. */
 #define LEAST_BYTES_A_SECOND 1024
 /* By then the library has been through with whatever it had read. */
 #define LEFT_AFTER_MS 500
 
+static struct cg_loop *loop_of(const struct cg_http1_conn *conn)
+{
+    return conn->http1->loop;
+}
+
 static void enter(struct cg_http1_conn *conn, enum cg_conn_state state)
 {
     conn->state = state;
-    conn->since_ms = conn->loop->now_ms;
+    conn->since_ms = loop_of(conn)->now_ms;
 }
 
 /* Headers */
@@ -103,52 +105,47 @@ static const char *header(void *transport, const char *name, unsigned *count_out
     return joined;
 }
 
-/* Any thread. Under the lock to the end: once it is released the loop may be through with the connection, and once
- * nothing waits any more, gone itself. */
+/* Lets a suspended connection go on. */
+static void resume(struct cg_wake *wake)
+{
+    struct cg_http1_conn *conn = CG_LINK_OWNER(wake, struct cg_http1_conn, wake);
+
+    conn->since_ms += loop_of(conn)->now_ms - conn->waits_ms;
+    conn->waits_ms = 0;
+    conn->http1->waiting--;
+    MHD_resume_connection(conn->mhd);
+    loop_of(conn)->http1_ready = true;
+}
+
+/* Any thread. */
 static void wake(void *transport)
 {
     struct cg_http1_conn *conn = transport;
-    struct cg_http1_loop *loop = conn->loop;
 
-    pthread_mutex_lock(&loop->lock);
-    conn->woken_next = loop->woken;
-    loop->woken = conn;
-    if (!conn->woken_next)
-        cg_loop_kick(loop);
-    pthread_mutex_unlock(&loop->lock);
+    conn->wake.due_ms = conn->req->resume_at_ms;
+    cg_loop_post(loop_of(conn), &conn->wake);
 }
 
 static const struct cg_transport_ops ops = {.name = "http/1.1", .header = header, .shares_files = true, .wake = wake};
 
 /* Connections come and go */
 
-static void set_peer(struct cg_http1_conn *conn)
-{
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(conn->mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    const struct sockaddr *peer = info ? info->client_addr : NULL;
-
-    if (peer && peer->sa_family == AF_INET)
-        memcpy(&conn->peer, peer, sizeof(struct sockaddr_in));
-    else if (peer && peer->sa_family == AF_INET6)
-        memcpy(&conn->peer, peer, sizeof(struct sockaddr_in6));
-    else
-        conn->unix_peer = true;
-}
-
-static struct cg_http1_conn *conn_open(struct cg_http1_loop *loop, struct MHD_Connection *mhd)
+static struct cg_http1_conn *conn_open(struct cg_http1 *http1, struct MHD_Connection *mhd)
 {
     struct cg_http1_conn *conn = cg_calloc(1, sizeof(*conn));
 
-    conn->loop = loop;
+    conn->http1 = http1;
     conn->mhd = mhd;
     conn->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-    set_peer(conn);
+    conn->peer = *http1->adopted_peer;
+    conn->gate = http1->adopted_gate;
+    http1->adopted_gate = NULL;
+    conn->wake.run = resume;
     enter(conn, CG_CONN_IDLE);
-    conn->next = loop->conns;
+    conn->next = http1->conns;
     if (conn->next)
         conn->next->prev = conn;
-    loop->conns = conn;
-    cg_metric_add(CG_METRIC_CONNECTIONS, 1);
+    http1->conns = conn;
     return conn;
 }
 
@@ -157,11 +154,12 @@ static void conn_close(struct cg_http1_conn *conn)
     if (conn->prev)
         conn->prev->next = conn->next;
     else
-        conn->loop->conns = conn->next;
+        conn->http1->conns = conn->next;
     if (conn->next)
         conn->next->prev = conn->prev;
-    cg_metric_add(CG_METRIC_CONNECTIONS, -1);
     cg_memo_free(&conn->memo);
+    if (conn->gate)
+        cg_gate_leave(conn->gate);
     free(conn);
 }
 
@@ -192,38 +190,26 @@ static const char *strip_authority(const char *uri)
 /* The one moment at which the library shows the target as it was sent. */
 void *cg_conn_begin(void *cls, const char *uri, struct MHD_Connection *mhd)
 {
-    struct cg_http1_loop *loop = cls;
+    struct cg_http1 *http1 = cls;
     struct cg_http1_conn *conn = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
-    struct cg_request *req = cg_request_new(loop->server->gw, &ops, conn);
+    struct cg_request *req = cg_request_new(http1->loop->server->gw, &ops, conn);
     const char *target = strip_authority(uri ? uri : "");
     size_t len = strcspn(target, "?");
 
     req->target = len ? cg_arena_strndup(req->arena, target, len) : "/";
     if (target[len])
         req->query = cg_arena_strdup(req->arena, target + len + 1);
-    req->peer = conn->peer;
-    req->unix_peer = conn->unix_peer;
+    req->peer = conn->peer.addr;
+    req->unix_peer = conn->peer.local;
+    req->tls = conn->peer.tls;
     if (!conn->memo)
         conn->memo = cg_memo_new();
     req->memo = conn->memo;
     conn->req = req;
     conn->body_bytes = 0;
     enter(conn, CG_CONN_HEADERS);
-    atomic_fetch_add(&loop->server->active, 1);
+    atomic_fetch_add(&http1->loop->server->active, 1);
     return conn;
-}
-
-static enum cg_method method_of(const char *name)
-{
-    static const struct {
-        const char *name;
-        enum cg_method method;
-    } table[] = {{"GET", CG_GET}, {"HEAD", CG_HEAD}, {"PUT", CG_PUT}, {"DELETE", CG_DELETE}, {"POST", CG_POST}};
-
-    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
-        if (strcmp(name, table[i].name) == 0)
-            return table[i].method;
-    return CG_OTHER_METHOD;
 }
 
 /* What the headers say of the body. A proxy in front that reads them otherwise would let one request hide another
@@ -288,18 +274,10 @@ static enum MHD_Result suspend(struct cg_http1_conn *conn)
 {
     /* In this order: once the request is handed over, it may be woken at any moment. */
     MHD_suspend_connection(conn->mhd);
-    conn->loop->waiting++;
-    conn->waits_ms = conn->loop->now_ms;
+    conn->http1->waiting++;
+    conn->waits_ms = loop_of(conn)->now_ms;
     cg_pipeline_wait(conn->req);
     return MHD_YES;
-}
-
-void cg_conn_resume(struct cg_http1_conn *conn)
-{
-    conn->since_ms += conn->loop->now_ms - conn->waits_ms;
-    conn->waits_ms = 0;
-    conn->loop->waiting--;
-    MHD_resume_connection(conn->mhd);
 }
 
 static void on_feed(struct cg_feed_waiter *waiter)
@@ -313,8 +291,8 @@ void cg_conn_await_feed(struct cg_http1_conn *conn)
     uint64_t len;
 
     MHD_suspend_connection(conn->mhd);
-    conn->loop->waiting++;
-    conn->waits_ms = conn->loop->now_ms;
+    conn->http1->waiting++;
+    conn->waits_ms = loop_of(conn)->now_ms;
     conn->feed_waiter.wake = on_feed;
     if (cg_feed_ready(conn->feed, conn->feed_waiter.offset, &conn->feed_waiter, &len) != CG_ERR_AGAIN)
         wake(conn); /* something has come, or gone wrong, meanwhile */
@@ -323,12 +301,12 @@ void cg_conn_await_feed(struct cg_http1_conn *conn)
 /* Answering before the body has come makes the library close the connection behind the answer. */
 static enum MHD_Result answer(struct cg_http1_conn *conn)
 {
-    struct cg_http1 *server = conn->loop->server;
+    struct cg_loop *loop = loop_of(conn);
 
-    if (conn->state == CG_CONN_DECIDE)
-        cg_linger_add(&conn->loop->linger, conn->fd, server->linger_bytes, conn->loop->now_ms + LINGER_MS);
+    if (conn->state == CG_CONN_DECIDE && conn->gate) /* a bridge lingers by itself */
+        cg_linger_add(&loop->linger, conn->fd, loop->server->linger_bytes, loop->now_ms + CG_LINGER_MS);
     enter(conn, CG_CONN_SEND);
-    return cg_answer_queue(conn, atomic_load(&server->draining));
+    return cg_answer_queue(conn, atomic_load(&loop->server->draining));
 }
 
 static enum MHD_Result advance(struct cg_http1_conn *conn)
@@ -355,7 +333,7 @@ static enum MHD_Result on_headers(struct cg_http1_conn *conn, const char *method
     struct cg_request *req = conn->req;
 
     req->method_name = cg_arena_strdup(req->arena, method);
-    req->method = method_of(method);
+    req->method = cg_method_of(method);
     read_framing(conn, version);
     if (req->content_length == 0 && !req->bad_framing) {
         req->body_complete = true;
@@ -406,22 +384,22 @@ enum MHD_Result cg_conn_handle(void *cls, struct MHD_Connection *mhd, const char
 void cg_conn_completed(void *cls, struct MHD_Connection *mhd, void **con_cls, enum MHD_RequestTerminationCode toe)
 {
     struct cg_http1_conn *conn = *con_cls;
-    struct cg_http1_loop *loop = cls;
+    struct cg_http1 *http1 = cls;
 
     (void)mhd;
     if (!conn)
         return;
     cg_pipeline_finish(&conn->req, toe == MHD_REQUEST_TERMINATED_COMPLETED_OK);
-    cg_ready_give(&loop->ready, &conn->ready);
+    cg_ready_give(&http1->ready, &conn->ready);
     enter(conn, CG_CONN_IDLE);
     *con_cls = NULL;
-    atomic_fetch_sub(&loop->server->active, 1);
+    http1->loop->finished++;
 }
 
 /* The library's time-out starts anew with each byte, so a client that sends one now and then would never be late. */
 static bool too_slow(const struct cg_http1_conn *conn, int64_t age_ms)
 {
-    const struct cg_http1 *server = conn->loop->server;
+    const struct cg_server *server = loop_of(conn)->server;
 
     switch (conn->state) {
     case CG_CONN_IDLE:
@@ -450,7 +428,7 @@ static bool peer_has_left(const struct cg_http1_conn *conn, int64_t age_ms)
 
 void cg_conn_check_pace(struct cg_http1_conn *conn)
 {
-    int64_t age_ms = conn->loop->now_ms - conn->since_ms;
+    int64_t age_ms = loop_of(conn)->now_ms - conn->since_ms;
 
     if (conn->waits_ms || (!too_slow(conn, age_ms) && !peer_has_left(conn, age_ms)))
         return;

@@ -120,6 +120,8 @@ static void dump_has_effective_values_in_order(void **state)
     (void)state;
     assert_string_equal(text, "public_url = \"https://crates.corp.example\"\n"
                               "listen = [\"127.0.0.1:8080\"]\n"
+                              "tls_certificate = \"\"\n"
+                              "tls_key = \"\"\n"
                               "state_dir = \"/var/lib/crategate\"\n"
                               "trusted_proxies = []\n"
                               "max_crate_size = \"1M\"\n"

@@ -506,8 +506,6 @@ static void what_is_not_built_is_refused_by_name(void **state)
         unsigned line;
         const char *key;
     } cases[] = {
-        {URL "tls_certificate = \"/x.pem\"\n", 2, "tls_certificate"},
-        {URL "tls_key = \"/x.key\"\n", 2, "tls_key"},
         {URL "[namespace.a]\ntype = \"remote\"\n", 3, "namespace.a.type"},
         {URL "[namespace.a]\ntype = \"virtual\"\n", 3, "namespace.a.type"},
         {URL "[namespace.a]\nupstream = \"x\"\n", 3, "namespace.a.upstream"},
@@ -518,7 +516,17 @@ static void what_is_not_built_is_refused_by_name(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
         expect_problem(cases[i].text, cases[i].line, cases[i].key, "this version does not have");
-    expect_problem(URL "tls_key = \"/x.key\"\n", 2, "tls_key", "trusted_proxies");
+}
+
+static void a_certificate_and_its_key_go_together(void **state)
+{
+    (void)state;
+    expect_good(URL "tls_certificate = \"/etc/passwd\"\ntls_key = \"SECRET\"\n");
+    expect_problem(URL "tls_certificate = \"/etc/passwd\"\n", 1, "tls_key", "is required by tls_certificate");
+    expect_problem(URL "tls_key = \"SECRET\"\n", 1, "tls_certificate", "is required by tls_key");
+    expect_problem(URL "tls_key = \"SECRET\"\ntls_certificate = \"/dev/null\"\n", 3, "tls_certificate", "not a file");
+    expect_problem(URL "tls_key = \"SECRET\"\ntls_certificate = \"/no.pem\"\n", 3, "tls_certificate", "No such file");
+    expect_problem(URL "tls_key = \"/etc/passwd\"\ntls_certificate = \"/etc/passwd\"\n", 2, "tls_key", "0600");
 }
 
 static void what_says_the_same_as_this_version_is_accepted(void **state)
@@ -661,6 +669,7 @@ int main(void)
         cmocka_unit_test(misplaced_keys_are_sent_home),
         cmocka_unit_test(sections_must_be_sections),
         cmocka_unit_test(what_is_not_built_is_refused_by_name),
+        cmocka_unit_test(a_certificate_and_its_key_go_together),
         cmocka_unit_test(what_says_the_same_as_this_version_is_accepted),
         cmocka_unit_test(ways_to_bind_need_what_they_use),
         cmocka_unit_test(a_dn_template_takes_the_place_of_the_search),

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <openssl/ssl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,7 +39,7 @@ static int connect_unix(const char *path)
 /* -1 when nobody listens. */
 static int connect_tcp(const char *address)
 {
-    const char *host = address + strlen("http://"), *colon = strrchr(address, ':');
+    const char *host = strstr(address, "://") + 3, *colon = strrchr(address, ':');
     struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons((unsigned short)atoi(colon + 1))};
     struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = v6.sin6_port};
     bool is_v6 = *host == '[';
@@ -70,18 +71,69 @@ void client_open(struct client *c, const char *address)
         die(address);
 }
 
+bool client_start_tls(struct client *c, const char *alpn)
+{
+    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+
+    c->ssl = SSL_new(ctx);
+    SSL_CTX_free(ctx);
+    SSL_set_fd(c->ssl, c->fd);
+    if (alpn)
+        SSL_set_alpn_protos(c->ssl, (const unsigned char *)alpn, (unsigned)strlen(alpn));
+    return SSL_connect(c->ssl) == 1;
+}
+
+const char *client_certificate(const struct client *c)
+{
+    static char text[2 * EVP_MAX_MD_SIZE + 1];
+    X509 *cert = SSL_get1_peer_certificate(c->ssl);
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned len = 0;
+
+    X509_digest(cert, EVP_sha256(), digest, &len);
+    X509_free(cert);
+    for (unsigned i = 0; i < len; i++)
+        snprintf(text + 2 * (size_t)i, 3, "%02x", digest[i]);
+    return text;
+}
+
+void client_end(struct client *c)
+{
+    if (c->ssl)
+        SSL_shutdown(c->ssl);
+    shutdown(c->fd, SHUT_WR);
+}
+
 void client_close(struct client *c)
 {
+    SSL_free(c->ssl);
     if (c->fd >= 0)
         close(c->fd);
     free(c->in);
     *c = (struct client){.fd = -1};
 }
 
+/* SIGPIPE is for whoever uses TLS to ignore. */
+static ssize_t send_some(struct client *c, const char *bytes, size_t len)
+{
+    int n;
+
+    if (!c->ssl)
+        return send(c->fd, bytes, len, MSG_NOSIGNAL);
+    n = SSL_write(c->ssl, bytes, (int)len);
+    errno = n > 0 ? 0 : EPIPE;
+    return n > 0 ? n : -1;
+}
+
+static ssize_t receive_some(struct client *c, char *out, size_t max)
+{
+    return c->ssl ? SSL_read(c->ssl, out, (int)max) : recv(c->fd, out, max, 0);
+}
+
 bool client_try_send(struct client *c, const char *bytes, size_t len)
 {
     while (len) {
-        ssize_t n = send(c->fd, bytes, len, MSG_NOSIGNAL);
+        ssize_t n = send_some(c, bytes, len);
 
         if (n < 0 && errno == EINTR)
             continue;
@@ -110,13 +162,13 @@ static bool more(struct client *c, int ms)
     struct pollfd fd = {.fd = c->fd, .events = POLLIN};
     ssize_t n;
 
-    if (poll(&fd, 1, ms) != 1)
+    if (!(c->ssl && SSL_has_pending(c->ssl)) && poll(&fd, 1, ms) != 1)
         return false;
     if (c->len + 1 >= c->cap) {
         c->cap *= 2;
         c->in = cg_reallocarray(c->in, c->cap, 1);
     }
-    n = recv(c->fd, c->in + c->len, c->cap - c->len - 1, 0);
+    n = receive_some(c, c->in + c->len, c->cap - c->len - 1);
     if (n <= 0)
         return false;
     c->len += (size_t)n;
@@ -203,5 +255,7 @@ bool client_is_closed(struct client *c, int ms)
     struct pollfd fd = {.fd = c->fd, .events = POLLIN};
     char byte;
 
+    if (c->ssl)
+        return (SSL_has_pending(c->ssl) || poll(&fd, 1, ms) == 1) && SSL_peek(c->ssl, &byte, 1) <= 0;
     return poll(&fd, 1, ms) == 1 && recv(c->fd, &byte, 1, MSG_PEEK) <= 0;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
-/* A raw HTTP/1.1 client for tests: what it sends is exactly what it is told to. Every read ends within 10 seconds. */
+/* A raw HTTP/1.1 client for tests, over TLS when it is told so: what it sends is exactly what it is told to. Every read
+ * ends within 10 seconds. */
 #ifndef CG_TESTS_HTTP_CLIENT_H
 #define CG_TESTS_HTTP_CLIENT_H
 
@@ -8,7 +9,8 @@
 
 struct client {
     int fd;
-    char *in; /* read and not used yet */
+    struct ssl_st *ssl; /* NULL: cleartext */
+    char *in;           /* read and not used yet */
     size_t len, cap;
 };
 
@@ -19,10 +21,17 @@ struct answer {
     size_t len;
 };
 
-/* `address` as of cg_http1_address(). */
+/* `address` as of cg_server_address(). */
 void client_open(struct client *c, const char *address);
 /* False when nobody listens there. */
 bool client_try_open(struct client *c, const char *address);
+/* The handshake, after client_open(): any certificate is taken. `alpn` in the form of the protocol ("\x08http/1.1"), or
+ * NULL. False when it fails. */
+bool client_start_tls(struct client *c, const char *alpn);
+/* The SHA-256 of the server's certificate, in hexadecimal; static. */
+const char *client_certificate(const struct client *c);
+/* Nothing more will be sent: close_notify, and the end of the stream. */
+void client_end(struct client *c);
 void client_close(struct client *c);
 void client_send(struct client *c, const char *bytes, size_t len); /* a failure ends the test program */
 void client_say(struct client *c, const char *text);

@@ -52,6 +52,32 @@ static void the_peer_is_the_client_where_nobody_is_trusted(void **state)
     IS(ask(NULL, "::ffff:192.0.2.7", NULL, NULL), "192.0.2.7", false);
 }
 
+static void our_own_tls_is_secure_as_far_as_it_reaches(void **state)
+{
+    struct sockaddr_storage peer = {.ss_family = AF_INET};
+    struct cg_address_facts facts = {.trusted = proxies, .peer = &peer, .tls = true};
+    char text[CG_ADDRESS_SIZE];
+    bool secure;
+
+    (void)state;
+    inet_pton(AF_INET, "192.0.2.7", &((struct sockaddr_in *)&peer)->sin_addr);
+    cg_address_client(&facts, text, &secure);
+    assert_true(secure);
+    inet_pton(AF_INET, "10.1.2.3", &((struct sockaddr_in *)&peer)->sin_addr);
+    cg_address_client(&facts, text, &secure);
+    assert_true(secure);
+    /* How its client came to the proxy is another matter. */
+    facts.forwarded_for = "198.51.100.9";
+    cg_address_client(&facts, text, &secure);
+    assert_false(secure);
+    facts.forwarded_proto = "https";
+    cg_address_client(&facts, text, &secure);
+    assert_true(secure);
+    facts.forwarded_proto = "http";
+    cg_address_client(&facts, text, &secure);
+    assert_false(secure);
+}
+
 static void headers_of_strangers_are_ignored(void **state)
 {
     (void)state;
@@ -142,6 +168,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_peer_is_the_client_where_nobody_is_trusted),
+        cmocka_unit_test(our_own_tls_is_secure_as_far_as_it_reaches),
         cmocka_unit_test(headers_of_strangers_are_ignored),
         cmocka_unit_test(the_rightmost_address_that_is_no_proxy_is_the_client),
         cmocka_unit_test(what_cannot_be_read_ends_the_walk),

@@ -20,7 +20,7 @@
 #include "crategate/clock.h"
 #include "fake_directory.h"
 #include "fixture.h"
-#include "http/http1/server.h"
+#include "http/net/server.h"
 #include "log/log.h"
 #include "log/metrics.h"
 
@@ -29,7 +29,7 @@
 #define CROWD 200
 
 static struct fixture fixture;
-static struct cg_http1 *server;
+static struct cg_server *server;
 
 static int start(const char *extra, unsigned workers, size_t queue, const char *const *listens)
 {
@@ -40,7 +40,7 @@ static int start(const char *extra, unsigned workers, size_t queue, const char *
     kept = fixture.conf->listen;
     if (listens)
         fixture.conf->listen = (char **)(uintptr_t)listens;
-    enum cg_err rc = cg_http1_start(&fixture.gw, fixture.conf, 2, &server, &err);
+    enum cg_err rc = cg_server_start(&fixture.gw, fixture.conf, 2, &server, &err);
 
     fixture.conf->listen = kept;
     if (rc != CG_OK)
@@ -70,14 +70,14 @@ static int tear_down(void **state)
 {
     (void)state;
     fixture_gate(true);
-    cg_http1_free(&server);
+    cg_server_free(&server);
     fixture_close(&fixture);
     return 0;
 }
 
 static void dial(struct client *c)
 {
-    client_open(c, cg_http1_address(server, 0));
+    client_open(c, cg_server_address(server, 0));
 }
 
 static void expect(struct client *c, unsigned status, const char *body)
@@ -201,17 +201,59 @@ static void index_files_come_plain_or_gzipped_or_not_at_all(void **state)
     client_close(&c);
 }
 
-static void the_offer_of_h2c_is_ignored(void **state)
+#define OFFER "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAQAAAAIAAAAA\r\n"
+
+static void an_offer_of_h2c_is_taken_with_the_first_request_only(void **state)
+{
+    struct answer a;
+    struct client c;
+
+    (void)state;
+    dial(&c);
+    client_say(&c, "GET /fast HTTP/1.1\r\n" HOST OFFER "\r\n");
+    client_read(&c, &a, false);
+    assert_int_equal(a.status, 101);
+    assert_string_equal(answer_header(&a, "Upgrade"), "h2c");
+    answer_clean(&a);
+    client_close(&c);
+
+    dial(&c);
+    client_say(&c, GET("/fast"));
+    expect(&c, 200, "anonymous");
+    client_say(&c, "GET /fast HTTP/1.1\r\n" HOST OFFER "\r\n");
+    expect(&c, 200, "anonymous");
+    client_close(&c);
+}
+
+static void a_doubtful_offer_of_h2c_is_ignored(void **state)
 {
     struct client c;
 
     (void)state;
     dial(&c);
-    client_say(&c, "GET /fast HTTP/1.1\r\n" HOST "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
-                   "HTTP2-Settings: AAMAAABkAAQAAQAAAAIAAAAA\r\n\r\n");
-    expect(&c, 200, "anonymous");
+    client_say(&c, "PUT /echo HTTP/1.1\r\n" HOST OFFER "Content-Length: 4\r\n\r\nbody");
+    expect(&c, 200, "body");
     client_say(&c, GET("/fast"));
     expect(&c, 200, "anonymous");
+    client_close(&c);
+}
+
+/* A head that comes in pieces is looked at whole. */
+static void an_offer_that_comes_in_pieces_is_taken(void **state)
+{
+    static const char head[] = "GET /fast HTTP/1.1\r\n" HOST OFFER "\r\n";
+    struct answer a;
+    struct client c;
+
+    (void)state;
+    dial(&c);
+    for (size_t i = 0; i < sizeof(head) - 1; i += 16) {
+        client_send(&c, head + i, sizeof(head) - 1 - i < 16 ? sizeof(head) - 1 - i : 16);
+        usleep(3000);
+    }
+    client_read(&c, &a, false);
+    assert_int_equal(a.status, 101);
+    answer_clean(&a);
     client_close(&c);
 }
 
@@ -739,7 +781,7 @@ static void headers_over_the_limit_are_431(void **state)
 
 static void *drain_in_background(void *cls)
 {
-    cg_http1_drain(server, 5000);
+    cg_server_drain(server, 5000);
     *(int64_t *)cls = cg_clock_mono_ms();
     return NULL;
 }
@@ -774,7 +816,7 @@ static void draining_finishes_what_was_begun_and_takes_nothing_new(void **state)
     client_close(&busy);
     client_close(&idle);
 
-    assert_false(client_try_open(&c, cg_http1_address(server, 0)));
+    assert_false(client_try_open(&c, cg_server_address(server, 0)));
 }
 
 static void draining_ends_at_its_time_out(void **state)
@@ -786,7 +828,7 @@ static void draining_ends_at_its_time_out(void **state)
     dial(&c);
     client_say(&c, GET("/gate"));
     fixture_gate_wait(1);
-    cg_http1_drain(server, 300);
+    cg_server_drain(server, 300);
     assert_in_range(cg_clock_mono_ms() - begun, 300, 3000);
     fixture_gate(true);
     expect(&c, 200, NULL);
@@ -803,7 +845,7 @@ static void stopping_does_not_wait_for_late_answers(void **state)
     client_say(&c, GET("/later"));
     usleep(50000);
     begun = cg_clock_mono_ms();
-    cg_http1_free(&server);
+    cg_server_free(&server);
     assert_true(cg_clock_mono_ms() - begun < 250);
     client_close(&c);
 }
@@ -821,12 +863,12 @@ static void every_kind_of_address_is_listened_on(void **state)
     assert_int_equal(start("", 2, 16, listens), 0);
     for (size_t i = 0; i < 3; i++)
         for (int n = 0; n < 5; n++) {
-            client_open(&c, cg_http1_address(server, i));
+            client_open(&c, cg_server_address(server, i));
             client_say(&c, GET("/slow"));
             expect(&c, 200, "anonymous");
             client_close(&c);
         }
-    assert_null(cg_http1_address(server, 3));
+    assert_null(cg_server_address(server, 3));
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0660);
     tear_down(NULL);
@@ -835,15 +877,15 @@ static void every_kind_of_address_is_listened_on(void **state)
 
 static void an_address_in_use_is_refused_by_name(void **state)
 {
-    const char *taken = strrchr(cg_http1_address(server, 0), ':') + 1;
-    struct cg_http1 *second = NULL;
+    const char *taken = strrchr(cg_server_address(server, 0), ':') + 1;
+    struct cg_server *second = NULL;
     struct cg_error err = {0};
     char spec[64], *listens[] = {(char *)(uintptr_t) "127.0.0.1:0", spec, NULL}, **kept = fixture.conf->listen;
 
     (void)state;
     snprintf(spec, sizeof(spec), "127.0.0.1:%s", taken);
     fixture.conf->listen = listens;
-    assert_int_equal(cg_http1_start(&fixture.gw, fixture.conf, 2, &second, &err), CG_ERR_UNAVAILABLE);
+    assert_int_equal(cg_server_start(&fixture.gw, fixture.conf, 2, &second, &err), CG_ERR_UNAVAILABLE);
     fixture.conf->listen = kept;
     assert_null(second);
     assert_non_null(strstr(err.detail, spec));
@@ -861,7 +903,7 @@ static void the_address_of_a_trusted_proxys_client_is_the_last_it_vouches_for(vo
                    "X-Forwarded-For: 127.0.0.1\r\nX-Forwarded-For: 203.0.113.5\r\n\r\n");
     expect(&c, 401, NULL);
     client_close(&c);
-    cg_http1_drain(server, 2000);
+    cg_server_drain(server, 2000);
     trail = fixture_trail(&fixture);
     assert_non_null(strstr(trail, "\"203.0.113.5\""));
     free(trail);
@@ -877,7 +919,9 @@ int main(void)
         T(head_is_get_without_the_body),
         T(files_are_sent_whole_and_in_part),
         T(index_files_come_plain_or_gzipped_or_not_at_all),
-        T(the_offer_of_h2c_is_ignored),
+        T(an_offer_of_h2c_is_taken_with_the_first_request_only),
+        T(a_doubtful_offer_of_h2c_is_ignored),
+        T(an_offer_that_comes_in_pieces_is_taken),
         T(http_1_0_is_answered_and_closed),
         T(absolute_targets_are_taken),
         T(targets_reach_the_router_undecoded),

@@ -15,14 +15,14 @@
 
 #include "client.h"
 #include "fixture.h"
-#include "http/http1/server.h"
+#include "http/net/server.h"
 #include "log/log.h"
 
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: localhost\r\n\r\n"
 #define HALF (FILE_SIZE / 2)
 
 static struct fixture fixture;
-static struct cg_http1 *server;
+static struct cg_server *server;
 static struct cg_feed *feed;
 static bool finished;
 static char content[FILE_SIZE];
@@ -33,7 +33,7 @@ static int set_up(void **state)
 
     (void)state;
     fixture_open(&fixture, "", 2, 256);
-    if (cg_http1_start(&fixture.gw, fixture.conf, 2, &server, &err) != CG_OK)
+    if (cg_server_start(&fixture.gw, fixture.conf, 2, &server, &err) != CG_OK)
         return -1;
     for (size_t i = 0; i < FILE_SIZE; i++)
         content[i] = fixture_file_byte(i);
@@ -48,14 +48,14 @@ static int tear_down(void **state)
     if (!finished) /* a failed test must not leave connections waiting */
         cg_feed_finish(feed, CG_ERR_UNAVAILABLE, NULL);
     cg_feed_unref(&feed);
-    cg_http1_free(&server);
+    cg_server_free(&server);
     fixture_close(&fixture);
     return 0;
 }
 
 static void dial(struct client *c)
 {
-    client_open(c, cg_http1_address(server, 0));
+    client_open(c, cg_server_address(server, 0));
 }
 
 static void append(size_t from, size_t to)
@@ -254,14 +254,14 @@ static void stopping_waits_for_a_feed_under_way(void **state)
     client_is_silent(&c, 50);
     append(HALF, FILE_SIZE);
     finish(CG_OK);
-    cg_http1_drain(server, 5000);
+    cg_server_drain(server, 5000);
     expect_whole(&c);
     client_close(&c);
 }
 
 static void *stop(void *cls)
 {
-    cg_http1_free(cls);
+    cg_server_free(cls);
     return NULL;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
-#include "http/http1/server.h"
+#include "http/net/server.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -11,22 +11,53 @@
 #include "base/mem.h"
 #include "conf/conf.h"
 #include "crategate/clock.h"
-#include "http/http1/loop.h"
+#include "http/net/loop.h"
+#include "log/log.h"
 
 /* A refused upload is read up to four times the largest that is allowed. */
 #define LINGER_FACTOR 4
 #define FRAME_OVERHEAD (1024u * 1024u + 8)
+#define DAY_S (24 * 3600)
+#define DAYS_BEFORE 30 /* an expiry is worth a warning */
 
-static void read_conf(struct cg_http1 *server, const struct cg_conf *conf)
+static void read_conf(struct cg_server *server, const struct cg_conf *conf)
 {
     server->max_connections = conf->max_connections;
     server->request_timeout_ms = conf->request_timeout;
     server->idle_timeout_ms = conf->idle_timeout;
     server->idle_s = (unsigned)((conf->idle_timeout + 999) / 1000);
     server->linger_bytes = LINGER_FACTOR * (conf->max_crate_size + FRAME_OVERHEAD);
+    server->http2 = (struct cg_http2_settings){
+        .gw = server->gw,
+        .request_timeout_ms = server->request_timeout_ms,
+        .idle_timeout_ms = server->idle_timeout_ms,
+        .active = &server->active,
+        .draining = &server->draining,
+        .stopping = &server->stopping,
+    };
 }
 
-static enum cg_err open_listens(struct cg_http1 *server, const struct cg_conf *conf, struct cg_error *err)
+static void tell_certificate(const struct cg_tls *tls)
+{
+    int64_t left = tls ? (cg_tls_not_after(tls) - cg_clock_wall_s()) / DAY_S : DAYS_BEFORE;
+
+    if (tls && left < 0)
+        cg_log(CG_LOG_WARN, "http", NULL, "the certificate in tls_certificate has expired");
+    else if (left < DAYS_BEFORE)
+        cg_log(CG_LOG_WARN, "http", NULL, "the certificate in tls_certificate expires in %d days", (int)left);
+}
+
+static enum cg_err read_tls(struct cg_server *server, const struct cg_conf *conf, struct cg_error *err)
+{
+    enum cg_err rc = CG_OK;
+
+    if (*conf->tls_certificate)
+        rc = cg_tls_new(conf->tls_certificate, conf->tls_key, &server->tls, err);
+    tell_certificate(server->tls);
+    return rc;
+}
+
+static enum cg_err open_listens(struct cg_server *server, const struct cg_conf *conf, struct cg_error *err)
 {
     size_t count = 0;
 
@@ -34,8 +65,9 @@ static enum cg_err open_listens(struct cg_http1 *server, const struct cg_conf *c
         count++;
     server->listens = cg_calloc(count + 1, sizeof(*server->listens));
     for (; server->listen_count < count; server->listen_count++) {
-        enum cg_err rc = cg_listen_open(conf->listen[server->listen_count], server->loop_count,
-                                        &server->listens[server->listen_count], err);
+        struct cg_listen *listen = &server->listens[server->listen_count];
+        enum cg_err rc =
+            cg_listen_open(conf->listen[server->listen_count], server->loop_count, server->tls != NULL, listen, err);
 
         if (rc != CG_OK)
             return rc;
@@ -43,7 +75,7 @@ static enum cg_err open_listens(struct cg_http1 *server, const struct cg_conf *c
     return CG_OK;
 }
 
-static enum cg_err start_thread(struct cg_http1_loop *loop, size_t index, struct cg_error *err)
+static enum cg_err start_thread(struct cg_loop *loop, size_t index, struct cg_error *err)
 {
     char name[16];
     int rc = pthread_create(&loop->thread, NULL, cg_loop_main, loop);
@@ -56,7 +88,7 @@ static enum cg_err start_thread(struct cg_http1_loop *loop, size_t index, struct
 }
 
 /* All loops are made before one runs: a connection that came to a loop that then fails would be lost. */
-static enum cg_err start_loops(struct cg_http1 *server, struct cg_error *err)
+static enum cg_err start_loops(struct cg_server *server, struct cg_error *err)
 {
     enum cg_err rc = CG_OK;
     sigset_t all, before;
@@ -76,21 +108,22 @@ static enum cg_err start_loops(struct cg_http1 *server, struct cg_error *err)
     return rc;
 }
 
-static void init_idle(struct cg_http1 *server)
+static void init_idle(struct cg_server *server)
 {
     pthread_condattr_t attr;
 
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_mutex_init(&server->idle_lock, NULL);
+    pthread_mutex_init(&server->tls_lock, NULL);
     pthread_cond_init(&server->idle, &attr);
     pthread_condattr_destroy(&attr);
 }
 
-enum cg_err cg_http1_start(struct cg_gateway *gw, const struct cg_conf *conf, unsigned loops,
-                           struct cg_http1 **server_out, struct cg_error *err)
+enum cg_err cg_server_start(struct cg_gateway *gw, const struct cg_conf *conf, unsigned loops,
+                            struct cg_server **server_out, struct cg_error *err)
 {
-    struct cg_http1 *server = cg_calloc(1, sizeof(*server));
+    struct cg_server *server = cg_calloc(1, sizeof(*server));
     enum cg_err rc;
 
     server->gw = gw;
@@ -98,33 +131,54 @@ enum cg_err cg_http1_start(struct cg_gateway *gw, const struct cg_conf *conf, un
     atomic_init(&server->accepting, server->loop_count);
     init_idle(server);
     read_conf(server, conf);
-    rc = open_listens(server, conf, err);
+    rc = read_tls(server, conf, err);
+    if (rc == CG_OK)
+        rc = open_listens(server, conf, err);
     if (rc == CG_OK)
         rc = start_loops(server, err);
     if (rc == CG_OK)
         *server_out = server;
     else
-        cg_http1_free(&server);
+        cg_server_free(&server);
     return rc;
 }
 
-const char *cg_http1_address(const struct cg_http1 *server, size_t i)
+const char *cg_server_address(const struct cg_server *server, size_t i)
 {
     return i < server->listen_count ? server->listens[i].address : NULL;
 }
 
-static void kick_all(struct cg_http1 *server)
+bool cg_server_set_tls(struct cg_server *server, struct cg_tls *tls)
+{
+    struct cg_tls *old = NULL;
+    bool fits;
+
+    pthread_mutex_lock(&server->tls_lock);
+    fits = (tls != NULL) == (server->tls != NULL);
+    if (fits) {
+        old = server->tls;
+        server->tls = cg_tls_ref(tls);
+    }
+    pthread_mutex_unlock(&server->tls_lock);
+    cg_tls_unref(&old);
+    if (fits)
+        tell_certificate(tls);
+    return fits;
+}
+
+static void kick_all(struct cg_server *server)
 {
     for (size_t i = 0; i < server->started; i++)
         cg_loop_kick(&server->loops[i]);
 }
 
-static bool busy(struct cg_http1 *server)
+static bool busy(struct cg_server *server)
 {
-    return atomic_load(&server->accepting) > 0 || atomic_load(&server->active) > 0;
+    return atomic_load(&server->accepting) > 0 || atomic_load(&server->active) > 0 ||
+           atomic_load(&server->carrying) > 0;
 }
 
-void cg_http1_drain(struct cg_http1 *server, int64_t timeout_ms)
+void cg_server_drain(struct cg_server *server, int64_t timeout_ms)
 {
     int64_t until = cg_clock_mono_ms() + timeout_ms;
     struct timespec deadline = {.tv_sec = until / 1000, .tv_nsec = until % 1000 * 1000000};
@@ -138,9 +192,9 @@ void cg_http1_drain(struct cg_http1 *server, int64_t timeout_ms)
     pthread_mutex_unlock(&server->idle_lock);
 }
 
-void cg_http1_free(struct cg_http1 **serverp)
+void cg_server_free(struct cg_server **serverp)
 {
-    struct cg_http1 *server = *serverp;
+    struct cg_server *server = *serverp;
 
     if (!server)
         return;
@@ -155,6 +209,8 @@ void cg_http1_free(struct cg_http1 **serverp)
         cg_listen_close(&server->listens[i]);
     pthread_cond_destroy(&server->idle);
     pthread_mutex_destroy(&server->idle_lock);
+    pthread_mutex_destroy(&server->tls_lock);
+    cg_tls_unref(&server->tls);
     free(server->loops);
     free(server->listens);
     free(server);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
-#include "http/http1/listen.h"
+#include "http/net/listen.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -102,16 +102,17 @@ static bool port_is_free(const struct place *place)
     return true;
 }
 
-static char *tcp_address(const struct place *place)
+static char *tcp_address(const struct place *place, bool tls)
 {
+    const char *scheme = tls ? "https" : "http";
     char host[INET6_ADDRSTRLEN];
 
     if (place->addr.any.sa_family == AF_INET6) {
         inet_ntop(AF_INET6, &place->addr.v6.sin6_addr, host, sizeof(host));
-        return cg_asprintf("http://[%s]:%u", host, ntohs(place->addr.v6.sin6_port));
+        return cg_asprintf("%s://[%s]:%u", scheme, host, ntohs(place->addr.v6.sin6_port));
     }
     inet_ntop(AF_INET, &place->addr.v4.sin_addr, host, sizeof(host));
-    return cg_asprintf("http://%s:%u", host, ntohs(place->addr.v4.sin_port));
+    return cg_asprintf("%s://%s:%u", scheme, host, ntohs(place->addr.v4.sin_port));
 }
 
 /* Port 0 becomes a real one with the first socket, and the others follow it there. */
@@ -126,7 +127,7 @@ static enum cg_err open_tcp(struct place *place, struct cg_listen *out, struct c
         if (fd < 0 || listen(fd, BACKLOG) != 0 || getsockname(fd, &place->addr.any, &place->len) != 0)
             return failed(err, place->spec, "listen on");
     }
-    out->address = tcp_address(place);
+    out->address = tcp_address(place, out->tls);
     return CG_OK;
 }
 
@@ -176,7 +177,7 @@ static enum cg_err open_unix(const char *path, struct place *place, struct cg_li
     return CG_OK;
 }
 
-enum cg_err cg_listen_open(const char *spec, size_t loops, struct cg_listen *listen_out, struct cg_error *err)
+enum cg_err cg_listen_open(const char *spec, size_t loops, bool tls, struct cg_listen *listen_out, struct cg_error *err)
 {
     struct cg_listen opened = {.fds = cg_calloc(loops, sizeof(int)), .count = loops};
     struct place place = {.spec = spec};
@@ -184,6 +185,7 @@ enum cg_err cg_listen_open(const char *spec, size_t loops, struct cg_listen *lis
 
     for (size_t i = 0; i < loops; i++)
         opened.fds[i] = -1;
+    opened.tls = tls && !cg_str_starts(spec, "unix:");
     if (cg_str_starts(spec, "unix:"))
         rc = open_unix(spec + strlen("unix:"), &place, &opened, err);
     else if (parse_tcp(spec, &place))

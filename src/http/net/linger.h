@@ -7,33 +7,35 @@
  * keeps the connection half open and what still comes is thrown away, up to a
  * number of bytes and seconds. One loop thread; a bounded number of sockets.
  */
-#ifndef CG_HTTP_HTTP1_LINGER_H
-#define CG_HTTP_HTTP1_LINGER_H
+#ifndef CG_HTTP_NET_LINGER_H
+#define CG_HTTP_NET_LINGER_H
 
-#include <poll.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "http/net/watch.h"
+
 #define CG_LINGER_MAX 128
+#define CG_LINGER_MS 10000
 
 struct cg_linger_socket {
-    int fd;
+    struct cg_watch watch; /* fd -1: a free place */
+    struct cg_linger *linger;
     int64_t deadline_ms;
     uint64_t left;
 };
 
 struct cg_linger {
+    int epoll_fd;
     struct cg_linger_socket sockets[CG_LINGER_MAX];
     size_t count;
 };
 
+void cg_linger_init(struct cg_linger *linger, int epoll_fd);
 /* Duplicates the descriptor. When there is no room the client takes its chances. */
 void cg_linger_add(struct cg_linger *linger, int fd, uint64_t bytes, int64_t deadline_ms);
-/* Writes linger->count entries for poll. */
-void cg_linger_watch(const struct cg_linger *linger, struct pollfd *fds);
-/* After poll, with the same entries: reads, throws away, closes what is done or late. */
-void cg_linger_serve(struct cg_linger *linger, const struct pollfd *fds, int64_t now_ms);
-int64_t cg_linger_next(const struct cg_linger *linger); /* the soonest deadline; INT64_MAX: none */
+/* Closes what is late. */
+void cg_linger_sweep(struct cg_linger *linger, int64_t now_ms);
 void cg_linger_close(struct cg_linger *linger);
 
 #endif
