@@ -30,16 +30,19 @@
 
 #include "crategate/err.h"
 
+struct cg_blob;
 struct cg_buf;
 struct cg_feed;
 struct cg_storage;
 struct cg_crate_upload; /* a crate on its way in; opaque, each driver's own */
 
-/* An open crate for reading, whole (fd, which the caller closes) or still on its way in (feed, a reference of the
- * caller's; fd is -1). See cg_crate_file_close. */
+/* An open crate for reading, whole (fd, which the caller closes), still on its way in (feed, a reference of the
+ * caller's; fd is -1) or shared with others, in memory or as an open file (blob, likewise;
+ * no driver gives that). See cg_crate_file_close. */
 struct cg_crate_file {
     int fd;
     struct cg_feed *feed;
+    struct cg_blob *blob;
     uint64_t size;
     int64_t mtime; /* wall seconds */
 };
@@ -86,6 +89,9 @@ struct cg_storage_ops {
     enum cg_err (*crate_begin)(struct cg_storage *st, struct cg_crate_upload **up_out, struct cg_error *err) CG_CHECK;
     enum cg_err (*crate_write)(struct cg_storage *st, struct cg_crate_upload *up, const void *bytes, size_t len,
                                struct cg_error *err) CG_CHECK;
+    /* Before the lock is taken: the bytes that were written become durable, so that commit holds up the others for less.
+     * NULL where that gains nothing. */
+    enum cg_err (*crate_flush)(struct cg_storage *st, struct cg_crate_upload *up, struct cg_error *err) CG_CHECK;
     /* Before the lock is taken: brings the bytes to where they will be read from, however long that takes, without
      * replacing anything. OK also when the same bytes are there. CONFLICT: others are. A file that no index line comes
      * to name afterwards is no crate. crate_commit follows. NULL where commit is quick. */

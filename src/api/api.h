@@ -20,6 +20,7 @@ enum cg_step cg_api_config(struct cg_request *req);
 enum cg_step cg_api_index_fast(struct cg_request *req);
 enum cg_step cg_api_index_slow(struct cg_request *req);
 /* download.c */
+enum cg_step cg_api_download_fast(struct cg_request *req);
 enum cg_step cg_api_download(struct cg_request *req);
 /* artifact.c */
 enum cg_step cg_api_artifact(struct cg_request *req);

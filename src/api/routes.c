@@ -26,9 +26,9 @@ static const struct cg_route routes[] = {
           "The registry's configuration, as cargo reads it"),
     ROUTE(CG_GET, "/api/cargo/{ns}/index/{*path}", READ, TOKEN, NONE, NONE, cg_api_index_fast, cg_api_index_slow,
           "One crate's file of the sparse index (`se/rd/serde`)"),
-    ROUTE(CG_GET, "/api/cargo/{ns}/v1/crates/{crate}/{version}/download", READ, TOKEN, NONE, NONE, NULL, cg_api_download,
+    ROUTE(CG_GET, "/api/cargo/{ns}/v1/crates/{crate}/{version}/download", READ, TOKEN, NONE, NONE, cg_api_download_fast, cg_api_download,
           "The `.crate`"),
-    ROUTE(CG_GET, API "/{crate}/{version}/download", READ, TOKEN, NONE, NONE, NULL, cg_api_download, "The `.crate`"),
+    ROUTE(CG_GET, API "/{crate}/{version}/download", READ, TOKEN, NONE, NONE, cg_api_download_fast, cg_api_download, "The `.crate`"),
     JFROG(CG_GET, "/{ns}/crates/{crate}/{file}[;properties]", READ, TOKEN, NONE, NONE, NULL, cg_api_artifact,
           "The `.crate` under Artifactory's artifact path; `.sha256` behind it gives its checksum. "
           "Properties are passed over, but a mandatory one (`;name+=value`) is 404"),

@@ -130,6 +130,7 @@ void cg_subjects_forget(struct cg_subjects *subjects, const char *id)
 {
     pthread_rwlock_wrlock(&subjects->lock);
     cg_map_remove(subjects->by_id, id);
+    atomic_fetch_add(&subjects->changes, 1);
     pthread_rwlock_unlock(&subjects->lock);
 }
 
@@ -240,5 +241,6 @@ void cg_subjects_restore(struct cg_subjects *subjects, const struct cg_conf *con
     s = revive(conf, &past);
     pthread_rwlock_wrlock(&subjects->lock);
     cg_map_put(subjects->by_id, past.id, s);
+    atomic_fetch_add(&subjects->changes, 1);
     pthread_rwlock_unlock(&subjects->lock);
 }

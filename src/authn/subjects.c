@@ -171,6 +171,23 @@ enum cg_err cg_subjects_judge(struct cg_subjects *subjects, const struct cg_subj
     return rc;
 }
 
+int64_t cg_subjects_fresh_until(struct cg_subjects *subjects, const char *id)
+{
+    const struct cg_subject *s;
+    int64_t until;
+
+    pthread_rwlock_rdlock(&subjects->lock);
+    s = cg_map_get(subjects->by_id, id);
+    until = s && s->verdict == CG_VERDICT_GOOD ? s->fresh_until : 0;
+    pthread_rwlock_unlock(&subjects->lock);
+    return until;
+}
+
+uint64_t cg_subjects_changes(const struct cg_subjects *subjects)
+{
+    return atomic_load_explicit(&subjects->changes, memory_order_acquire);
+}
+
 enum cg_err cg_subjects_fall_back(struct cg_subjects *subjects, const struct cg_subject_question *q,
                                   struct cg_identity **who_out, struct cg_error *err)
 {
@@ -326,8 +343,10 @@ static enum cg_subject_change take_answer(struct cg_subjects *subjects, const st
         set_failure(s, q, cg_clock_mono_ms());
         return change;
     }
-    if (verdict != s->verdict || (who && !is_same(s->who, who)))
+    if (verdict != s->verdict || (who && !is_same(s->who, who))) {
         atomic_store(&subjects->urgent, true);
+        atomic_fetch_add(&subjects->changes, 1);
+    }
     set_answer(s, q, verdict, who, current);
     change = settle(s, q, !guarded);
     if (change != CG_SUBJECT_SAME)
@@ -395,6 +414,7 @@ void cg_subjects_expire_all(struct cg_subjects *subjects)
 {
     pthread_rwlock_wrlock(&subjects->lock);
     cg_map_each(subjects->by_id, expire, NULL);
+    atomic_fetch_add(&subjects->changes, 1);
     atomic_store(&subjects->failed_at, 0); /* the directory of the new settings has not failed yet */
     pthread_rwlock_unlock(&subjects->lock);
     cg_subjects_set_guard(subjects, false);

@@ -69,6 +69,10 @@ struct cg_subject_question {
 /* OK (a reference), UNAUTHENTICATED, UNAVAILABLE, or AGAIN: the directory has to be asked. */
 enum cg_err cg_subjects_judge(struct cg_subjects *subjects, const struct cg_subject_question *q,
                               struct cg_identity **who_out, struct cg_error *err) CG_CHECK;
+/* Until when a good verdict holds without anybody being asked; 0: there is none. */
+int64_t cg_subjects_fresh_until(struct cg_subjects *subjects, const char *id);
+/* Grows whenever a verdict, a name or groups change, or every verdict becomes due; not when a good verdict is renewed. */
+uint64_t cg_subjects_changes(const struct cg_subjects *subjects);
 /* The directory was asked and did not answer: what serves instead. Never AGAIN. */
 enum cg_err cg_subjects_fall_back(struct cg_subjects *subjects, const struct cg_subject_question *q,
                                   struct cg_identity **who_out, struct cg_error *err) CG_CHECK;

@@ -33,6 +33,7 @@ struct cg_subjects {
     pthread_rwlock_t lock; /* the map, all but used_at in the subjects, and guarding */
     struct cg_map *by_id;
     bool guarding;
+    _Atomic uint64_t changes;    /* that may end what was said of somebody before; grows under the lock */
     _Atomic int64_t answered_at; /* when the directory last answered anything about anybody */
     _Atomic int64_t failed_at;   /* when it last left a question unanswered; 0: never */
     atomic_bool urgent;

@@ -23,6 +23,7 @@ struct list {
 
 struct cg_token_table {
     pthread_rwlock_t lock; /* the map */
+    _Atomic uint64_t changes; /* of the map; grows under the lock */
     struct cg_map *by_digest;
     pthread_mutex_t used_lock; /* the list */
     struct list used;
@@ -109,6 +110,11 @@ bool cg_token_table_get(struct cg_token_table *table, const unsigned char digest
     return entry != NULL;
 }
 
+uint64_t cg_token_table_changes(const struct cg_token_table *table)
+{
+    return atomic_load_explicit(&table->changes, memory_order_acquire);
+}
+
 void cg_token_table_used(struct cg_token_table *table, struct cg_token *token, int64_t now_s)
 {
     int64_t last = atomic_load_explicit(&token->last_used_at, memory_order_relaxed);
@@ -127,6 +133,7 @@ void cg_token_table_put(struct cg_token_table *table, struct cg_token *token)
 
     pthread_rwlock_wrlock(&table->lock);
     cg_map_put_bytes(table->by_digest, token->digest, CG_TOKEN_DIGEST_SIZE, entry);
+    atomic_fetch_add(&table->changes, 1);
     pthread_rwlock_unlock(&table->lock);
 }
 
@@ -163,6 +170,7 @@ bool cg_token_table_remove(struct cg_token_table *table, int64_t id)
     pthread_rwlock_wrlock(&table->lock);
     for (size_t i = 0; i < wanted.found.count; i++)
         cg_map_remove_bytes(table->by_digest, wanted.found.items[i]->digest, CG_TOKEN_DIGEST_SIZE);
+    atomic_fetch_add(&table->changes, 1);
     pthread_rwlock_unlock(&table->lock);
     cg_token_list_free(wanted.found.items, wanted.found.count);
     return wanted.found.count > 0;
@@ -191,6 +199,7 @@ void cg_token_table_replace(struct cg_token_table *table, struct cg_token *const
         cg_map_put_bytes(fresh, tokens[i]->digest, CG_TOKEN_DIGEST_SIZE, entry_new(keep_known(old, tokens[i])));
     pthread_rwlock_wrlock(&table->lock);
     table->by_digest = fresh;
+    atomic_fetch_add(&table->changes, 1);
     pthread_rwlock_unlock(&table->lock);
     cg_map_free(&old);
 }

@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "crategate/identity.h"
 #include "crategate/token.h"
@@ -25,6 +26,8 @@ void cg_token_table_free(struct cg_token_table **table);
 /* References to the token and, for a service's, to its identity (NULL for a person's). False when there is none. */
 bool cg_token_table_get(struct cg_token_table *table, const unsigned char digest[CG_TOKEN_DIGEST_SIZE],
                         struct cg_token **token_out, struct cg_identity **service_out);
+/* Grows whenever the table changes. */
+uint64_t cg_token_table_changes(const struct cg_token_table *table);
 /* Remembers a use, at most once in five minutes a token. */
 void cg_token_table_used(struct cg_token_table *table, struct cg_token *token, int64_t now_s);
 

@@ -45,6 +45,24 @@ void cg_arena_free(struct cg_arena **arena)
     *arena = NULL;
 }
 
+void cg_arena_reset(struct cg_arena *arena)
+{
+    struct chunk *kept = NULL;
+    for (struct chunk *chunk = arena->chunks, *next; chunk; chunk = next) {
+        next = chunk->next;
+        if (!kept && chunk->size == ARENA_CHUNK)
+            kept = chunk;
+        else
+            free(chunk);
+    }
+    if (kept) {
+        kept->next = NULL;
+        kept->used = 0;
+    }
+    arena->chunks = kept;
+    arena->used = 0;
+}
+
 static struct chunk *chunk_new(size_t size)
 {
     struct chunk *chunk = cg_malloc(sizeof *chunk + size);

@@ -14,6 +14,8 @@ struct cg_arena;
 
 struct cg_arena *cg_arena_new(size_t max);
 void cg_arena_free(struct cg_arena **arena);
+/* Everything in it is gone; one block stays for what comes next. */
+void cg_arena_reset(struct cg_arena *arena);
 /* Zeroed, aligned for any type. */
 void *cg_arena_alloc(struct cg_arena *arena, size_t size) __attribute__((returns_nonnull));
 char *cg_arena_strdup(struct cg_arena *arena, const char *text) __attribute__((returns_nonnull));

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include "base/digest.h"
@@ -50,8 +51,10 @@ static void add_gzip(struct cg_blob *blob)
 struct cg_blob *cg_blob_new(const void *bytes, size_t len, int64_t mtime, int compress)
 {
     struct cg_blob *blob = cg_malloc(sizeof *blob + len + 1);
-    *blob = (struct cg_blob){.len = len, .mtime = mtime};
+    *blob = (struct cg_blob){.len = len, .fd = -1, .mtime = mtime};
     atomic_init(&blob->refs, 1);
+    if (mtime)
+        cg_time_http(mtime, blob->modified);
     if (len)
         memcpy(blob->bytes, bytes, len);
     blob->bytes[len] = '\0';
@@ -63,6 +66,14 @@ struct cg_blob *cg_blob_new(const void *bytes, size_t len, int64_t mtime, int co
     snprintf(blob->gzip_etag, sizeof blob->gzip_etag, "\"%.32s-gz\"", hex);
     if (compress)
         add_gzip(blob);
+    return blob;
+}
+
+struct cg_blob *cg_blob_of_file(int fd)
+{
+    struct cg_blob *blob = cg_calloc(1, sizeof *blob + 1);
+    blob->fd = fd;
+    atomic_init(&blob->refs, 1);
     return blob;
 }
 
@@ -78,6 +89,8 @@ void cg_blob_unref(struct cg_blob **blob)
     *blob = NULL;
     if (!b || atomic_fetch_sub_explicit(&b->refs, 1, memory_order_acq_rel) != 1)
         return;
+    if (b->fd >= 0)
+        close(b->fd);
     free(b->gzip);
     free(b);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/blob.h"
 #include "base/mem.h"
 #include "crategate/storage.h"
 
@@ -248,4 +249,5 @@ void cg_crate_file_close(struct cg_crate_file *file)
         close(file->fd);
     file->fd = -1;
     cg_feed_unref(&file->feed);
+    cg_blob_unref(&file->blob);
 }

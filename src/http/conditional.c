@@ -62,8 +62,8 @@ bool cg_conditional_not_modified(const char *if_none_match, const char *if_modif
 {
     int64_t since;
 
-    if (if_none_match)
-        return any_tag_matches(if_none_match, have);
+    if (if_none_match) /* mostly the very tag */
+        return strcmp(if_none_match, have->etag) == 0 || any_tag_matches(if_none_match, have);
     if (!if_modified_since || have->mtime == 0)
         return false;
     return cg_time_parse_http(if_modified_since, &since) == CG_OK && have->mtime <= since;

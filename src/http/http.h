@@ -38,6 +38,7 @@
 
 struct cg_request;
 struct cg_gateway;
+struct cg_memo;
 struct cg_spool;
 
 enum cg_method { CG_GET = 1, CG_HEAD = 2, CG_PUT = 4, CG_DELETE = 8, CG_POST = 16, CG_OTHER_METHOD = 0 };
@@ -82,7 +83,12 @@ struct cg_response {
     struct cg_buf buf;
     int fd; /* -1: none */
     struct cg_feed *feed; /* NULL: none; else a file that is still being filled */
-    uint64_t file_offset, file_len; /* of fd or feed */
+    struct cg_blob *file; /* NULL: none; else one that is shared, for transports that share files */
+    uint64_t file_offset, file_len; /* of fd, feed or file */
+    /* The blob that the first so many headers follow from, so that a transport may keep the answer; a reference. Set
+     * with 304 too, whose answer has no body. NULL: they follow from more than that. */
+    struct cg_blob *source;
+    size_t source_headers;
 };
 
 /* One row of the static route table (api/routes.c). A handler returns RESPOND; or WAIT, which from `fast`
@@ -109,6 +115,7 @@ struct cg_transport_ops {
     /* Value of a request header, any case; NULL when absent. Several lines are one list, joined by ", " (RFC 9110
      * 5.3). *count_out (may be NULL): how many lines there were. Borrowed until the request ends. */
     const char *(*header)(void *transport, const char *name, unsigned *count_out);
+    bool shares_files; /* it can send response.file; else that becomes a descriptor of the answer's own */
     /* Run this request again (any thread). */
     void (*wake)(void *transport);
 };
@@ -131,6 +138,7 @@ struct cg_request {
     bool unix_peer;
     bool tls; /* our own: the connection is */
     struct sockaddr_storage peer;
+    struct cg_memo *memo; /* the connection's (http/memo.h); NULL: it has none */
 
     /* filled by the steps */
     char id[33];              /* X-Request-Id */
@@ -148,9 +156,7 @@ struct cg_request {
     bool secure;              /* https, loopback or unix socket */
     struct cg_credentials cred;
     struct cg_authn_answer authn;
-    struct cg_decision decision;
     struct cg_spool *spool;
-    struct cg_error error;    /* set by a step or handler that refuses; RESPOND renders it */
     struct cg_response response;
     /* audit fields that a handler knows better */
     const char *audit_crate, *audit_version, *audit_target;
@@ -167,6 +173,10 @@ struct cg_request {
     int64_t waits_since_ms;   /* for a worker or an asker; monotonic */
     struct cg_job job;
     struct cg_feed_waiter waiter;
+
+    /* Large, and empty in most requests: not cleared as the rest is, so they stay the last two. */
+    struct cg_decision decision;
+    struct cg_error error; /* set by a step or handler that refuses; RESPOND renders it */
 };
 
 /* Everything a request needs, made by the daemon. */

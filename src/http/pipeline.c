@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 #include "http/pipeline.h"
 
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "crategate/clock.h"
@@ -158,6 +157,8 @@ static void free_response(struct cg_response *response)
     if (response->fd >= 0)
         close(response->fd);
     cg_feed_unref(&response->feed);
+    cg_blob_unref(&response->file);
+    cg_blob_unref(&response->source);
 }
 
 void cg_pipeline_finish(struct cg_request **reqp, bool sent)
@@ -174,6 +175,5 @@ void cg_pipeline_finish(struct cg_request **reqp, bool sent)
     cg_credentials_free(&req->cred);
     cg_caller_free(&req->authn.caller);
     cg_policy_unref(&req->policy);
-    cg_arena_free(&req->arena);
-    free(req);
+    cg_request_free(req);
 }

@@ -29,6 +29,8 @@ struct cg_pipeline_step {
 
 extern const struct cg_pipeline_step cg_pipeline_steps[CG_AT_RESPOND + 1];
 
+/* The last of cg_pipeline_finish: the arena and the request itself. */
+void cg_request_free(struct cg_request *req);
 /* Makes sure that req->error says `code`, and answers RESPOND. */
 enum cg_step cg_pipeline_refuse(struct cg_request *req, enum cg_err code);
 /* Has it waited for an asker for so long that whoever sent it should hear that now, and not ask as well? */

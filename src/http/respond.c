@@ -27,6 +27,8 @@ static void begin(struct cg_request *req, unsigned status, const char *content_t
     if (response->fd >= 0)
         close(response->fd);
     cg_feed_unref(&response->feed);
+    cg_blob_unref(&response->file);
+    cg_blob_unref(&response->source);
     *response = (struct cg_response){.status = status, .content_type = content_type, .fd = -1};
 }
 
@@ -64,20 +66,22 @@ enum cg_step cg_respond_text(struct cg_request *req, unsigned status, const char
     return CG_STEP_RESPOND;
 }
 
+/* As a header has it; "" for none. */
 static const char *http_time(struct cg_request *req, int64_t wall_s)
 {
     char *text = cg_arena_alloc(req->arena, CG_TIME_HTTP_SIZE);
 
-    cg_time_http(wall_s, text);
+    if (wall_s)
+        cg_time_http(wall_s, text);
     return text;
 }
 
 /* no-cache: keep it, but ask each time, because rights can end; Vary: what one caller may see another may not. */
-static void add_validators(struct cg_request *req, const char *etag, int64_t mtime, const char *vary)
+static void add_validators(struct cg_request *req, const char *etag, const char *modified, const char *vary)
 {
     cg_response_header(req, "ETag", etag);
-    if (mtime)
-        cg_response_header(req, "Last-Modified", http_time(req, mtime));
+    if (*modified)
+        cg_response_header(req, "Last-Modified", modified);
     cg_response_header(req, "Cache-Control", "no-cache");
     cg_response_header(req, "Vary", vary);
 }
@@ -98,17 +102,16 @@ enum cg_step cg_respond_blob(struct cg_request *req, struct cg_blob *blob, const
     bool unchanged = not_modified(req, &have);
 
     begin(req, unchanged ? 304 : 200, unchanged ? NULL : content_type);
-    /* The blob stays with the answer also on 304: the tag lies in it. */
-    add_validators(req, cg_arena_strdup(req->arena, gzip ? blob->gzip_etag : blob->etag), blob->mtime,
+    /* The tag lies in the blob, which stays with the answer, also on 304. */
+    add_validators(req, gzip ? blob->gzip_etag : blob->etag, blob->modified,
                    "Authorization, Accept-Encoding");
-    if (unchanged) {
-        cg_blob_unref(&blob);
-        return CG_STEP_RESPOND;
-    }
-    if (gzip)
+    if (gzip && !unchanged)
         cg_response_header(req, "Content-Encoding", "gzip");
-    req->response.blob = blob;
     req->response.gzip = gzip;
+    req->response.source = blob;
+    req->response.source_headers = req->response.header_count;
+    if (!unchanged)
+        req->response.blob = cg_blob_ref(blob);
     return CG_STEP_RESPOND;
 }
 
@@ -132,6 +135,35 @@ static enum cg_err wanted_range(struct cg_request *req, const struct cg_validato
     return cg_conditional_range(cg_request_header(req, "Range"), size, range);
 }
 
+/* The body, once the headers say what it is. What is in memory is sent as it is; a part of it is copied. */
+static void give_bytes(struct cg_request *req, struct cg_crate_file *file, const struct cg_range *range)
+{
+    struct cg_response *response = &req->response;
+
+    if (file->blob && range->len == file->size) {
+        response->source = cg_blob_ref(file->blob);
+        response->source_headers = response->header_count;
+    }
+    response->file_offset = range->first;
+    response->file_len = range->len;
+    if (file->blob && file->blob->fd >= 0) {
+        response->file = file->blob;
+        return;
+    }
+    if (file->blob && range->len == file->size) {
+        response->blob = file->blob;
+        return;
+    }
+    if (file->blob) {
+        cg_buf_init(&response->buf, (size_t)range->len);
+        cg_buf_add(&response->buf, file->blob->bytes + range->first, (size_t)range->len);
+        cg_crate_file_close(file);
+        return;
+    }
+    response->fd = file->fd;
+    response->feed = file->feed;
+}
+
 enum cg_step cg_respond_file(struct cg_request *req, struct cg_crate_file *file, const char *etag,
                              const char *content_type)
 {
@@ -143,7 +175,7 @@ enum cg_step cg_respond_file(struct cg_request *req, struct cg_crate_file *file,
     if (rc == CG_ERR_RANGE)
         return refuse_range(req, file);
     begin(req, unchanged ? 304 : rc == CG_OK ? 206 : 200, unchanged ? NULL : content_type);
-    add_validators(req, cg_arena_strdup(req->arena, etag), file->mtime, "Authorization");
+    add_validators(req, cg_arena_strdup(req->arena, etag), http_time(req, file->mtime), "Authorization");
     if (unchanged) {
         cg_crate_file_close(file);
         return CG_STEP_RESPOND;
@@ -154,10 +186,7 @@ enum cg_step cg_respond_file(struct cg_request *req, struct cg_crate_file *file,
                            cg_arena_printf(req->arena, "bytes %llu-%llu/%llu", (unsigned long long)range.first,
                                            (unsigned long long)(range.first + range.len - 1),
                                            (unsigned long long)file->size));
-    req->response.fd = file->fd;
-    req->response.feed = file->feed;
-    req->response.file_offset = range.first;
-    req->response.file_len = range.len;
+    give_bytes(req, file, &range);
     return CG_STEP_RESPOND;
 }
 

@@ -55,6 +55,12 @@ static int next_byte(const char **text)
     return c < 0x20 || c == 0x7f ? -1 : c;
 }
 
+/* Stands for itself, wherever it is. */
+static bool is_plain(char c)
+{
+    return c > 0x20 && c < 0x7f && c != '%';
+}
+
 /* C1 controls (U+0080 to U+009F) can drive a terminal as well as C0 ones can. */
 static bool has_c1_control(const char *path)
 {
@@ -64,28 +70,39 @@ static bool has_c1_control(const char *path)
     return false;
 }
 
+static bool is_end(char c)
+{
+    return c == '/' || c == '\0';
+}
+
 /* "", "." and ".." between slashes; one empty segment at the end is judged later, once the base path is off. */
 static bool segments_are_plain(const char *path)
 {
-    for (const char *s = path; *s == '/';) {
-        size_t len = strcspn(++s, "/");
-        bool last = s[len] == '\0';
+    for (const char *s = path; *s; s++) {
+        if (*s != '/')
+            continue;
+        size_t dots = s[1] != '.' ? 0 : s[2] != '.' ? 1 : 2;
 
-        if ((len == 0 && !last) || (len == 1 && s[0] == '.') || (len == 2 && s[0] == '.' && s[1] == '.'))
+        if (s[1] == '/' || (dots && is_end(s[1 + dots])))
             return false;
-        s += len;
     }
     return true;
 }
 
 static enum cg_err decode(const char *target, struct cg_arena *arena, const char **path_out, struct cg_error *err)
 {
+    bool plain = true;
     char *path, *out;
 
     if (target[0] != '/')
         return cg_error_set(err, CG_ERR_INVALID, "the address must begin with \"/\"");
     path = out = cg_arena_alloc(arena, strlen(target) + 1);
     while (*target) {
+        if (is_plain(*target)) {
+            *out++ = *target++;
+            continue;
+        }
+        plain = false;
         int c = next_byte(&target);
 
         if (c < 0)
@@ -94,7 +111,7 @@ static enum cg_err decode(const char *target, struct cg_arena *arena, const char
                 "the address holds a blank, a control character, an encoded \"/\" or a broken percent-encoding");
         *out++ = (char)c;
     }
-    if (!cg_is_utf8(path, (size_t)(out - path)) || has_c1_control(path))
+    if (!plain && (!cg_is_utf8(path, (size_t)(out - path)) || has_c1_control(path)))
         return cg_error_set(err, CG_ERR_INVALID, "the address is not UTF-8 text");
     if (!segments_are_plain(path))
         return cg_error_set(err, CG_ERR_INVALID, "the address holds an empty, \".\" or \"..\" segment");
@@ -114,18 +131,23 @@ static const char *below(const char *path, const char *prefix)
     return path[len] == '/' ? path + len : NULL;
 }
 
+/* Ends a literal part of a pattern. */
+static bool is_special(char c)
+{
+    return c == '{' || c == MATRIX[0] || c == '\0';
+}
+
 /* Pattern against path; fills spans (the caller zeroed nothing: *count says how many are valid). */
 static bool matches(const char *pattern, const char *path, struct span spans[CG_ROUTE_PARAMS], size_t *count)
 {
     const char *p = pattern, *s = path;
 
     *count = 0;
-    while (*p && *p != MATRIX[0]) {
-        if (*p != '{') {
-            if (*p++ != *s++)
-                return false;
-            continue;
-        }
+    for (;;) {
+        while (*p == *s && !is_special(*p))
+            p++, s++;
+        if (*p != '{')
+            return is_special(*p) && *s == '\0';
         bool rest = p[1] == '*';
         const char *name = p + (rest ? 2 : 1), *end = strchr(name, '}');
         size_t len = rest ? strlen(s) : strcspn(s, "/");
@@ -137,7 +159,6 @@ static bool matches(const char *pattern, const char *path, struct span spans[CG_
         s += len;
         p = end + 1;
     }
-    return *s == '\0';
 }
 
 static bool names(const struct span *span, const char *name)

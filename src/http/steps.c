@@ -3,12 +3,14 @@
  * reason of a refusal in req->error. */
 #include "http/pipeline.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
 
 #include "base/str.h"
 #include "conf/conf.h"
 #include "http/address.h"
+#include "http/memo.h"
 #include "http/record.h"
 #include "http/router.h"
 #include "http/spool.h"
@@ -211,18 +213,51 @@ static bool needs_nobody(const struct cg_request *req, enum cg_err rc)
            cg_policy_anonymous_reads(req->policy, req->ns);
 }
 
-static enum cg_step start_authn(struct cg_request *req)
+/* What the connection remembers is for reading alone. */
+static struct cg_authn_memo *memo_of(const struct cg_request *req, const char *authorization)
+{
+    bool reads = req->route->action == CG_ACTION_READ && req->route->auth == CG_AUTH_TOKEN;
+
+    return authorization && req->memo && reads ? cg_memo_authn(req->memo) : NULL;
+}
+
+/* The same token as a moment ago: who that is, without parsing or digesting it. */
+static bool recall(struct cg_request *req, const char *authorization)
+{
+    const struct cg_authn_memo *memo = memo_of(req, authorization);
+
+    if (!memo || !cg_authn_recall(req->gw->authn, memo, authorization, req->started_us / 1000, &req->authn.caller))
+        return false;
+    req->cred.kind = CG_CRED_TOKEN;
+    return true;
+}
+
+static enum cg_err ask_fast(struct cg_request *req, const char *authorization)
 {
     struct cg_authn_request ask = authn_request(req);
+    struct cg_authn_memo *memo = memo_of(req, authorization);
+    uint64_t stamp = cg_authn_stamp(req->gw->authn);
+    enum cg_err rc = cg_authn_fast(req->gw->authn, &ask, &req->authn, &req->error);
+
+    if (rc == CG_OK && memo)
+        cg_authn_remember(req->gw->authn, memo, authorization, stamp, &req->authn.caller);
+    return rc;
+}
+
+static enum cg_step start_authn(struct cg_request *req)
+{
+    const char *authorization;
     enum cg_err rc;
 
     if (req->route->auth == CG_AUTH_NONE)
         return let_anonymous_in(req);
-    cg_credentials_parse(cg_request_header(req, "Authorization"), cg_request_header(req, "X-JFrog-Art-Api"),
-                         &req->cred);
+    authorization = cg_request_header(req, "Authorization");
+    if (recall(req, authorization))
+        return CG_STEP_NEXT;
+    cg_credentials_parse(authorization, authorization ? NULL : cg_request_header(req, "X-JFrog-Art-Api"), &req->cred);
     if (req->cred.kind == CG_CRED_NONE)
         return let_anonymous_in(req);
-    rc = cg_authn_fast(req->gw->authn, &ask, &req->authn, &req->error);
+    rc = ask_fast(req, authorization);
     if (rc == CG_OK)
         return CG_STEP_NEXT;
     if (rc != CG_ERR_AGAIN && !needs_nobody(req, rc))
@@ -312,13 +347,19 @@ static void hide_repository(struct cg_request *req)
  */
 static enum cg_step start_authz(struct cg_request *req)
 {
+    bool remembers = req->memo && req->route->action == CG_ACTION_READ;
     struct cg_decision as_owner;
 
     if (req->route->action == CG_ACTION_NONE)
         return need_login(req);
-    hide_repository(req);
-    if (decide(req, req->crate != NULL, &req->decision) == CG_OK)
+    if (remembers && cg_memo_may_read(req->memo, req))
         return CG_STEP_NEXT;
+    hide_repository(req);
+    if (decide(req, req->crate != NULL, &req->decision) == CG_OK) {
+        if (remembers)
+            cg_memo_note_read(req->memo, req);
+        return CG_STEP_NEXT;
+    }
     if (req->decision.verdict != CG_ERR_DENIED || req->crate || decide(req, true, &as_owner) != CG_OK)
         return refuse_decision(req);
     req->phase = CG_PHASE_WORK;
@@ -423,11 +464,28 @@ static uint64_t response_len(const struct cg_response *response)
 {
     if (response->blob)
         return response->gzip ? response->blob->gzip_len : response->blob->len;
-    return response->fd >= 0 || response->feed ? response->file_len : response->buf.len;
+    return response->fd >= 0 || response->feed || response->file ? response->file_len : response->buf.len;
+}
+
+/* For a transport that cannot send what others are being sent. */
+static void own_file(struct cg_request *req)
+{
+    struct cg_response *response = &req->response;
+
+    response->fd = fcntl(response->file->fd, F_DUPFD_CLOEXEC, 0);
+    if (response->fd >= 0) {
+        cg_blob_unref(&response->file);
+        return;
+    }
+    cg_error_hide(&req->error, CG_ERR_UNAVAILABLE, "the registry has too much to do at the moment; try again",
+                  "no descriptor for a file: %m");
+    cg_respond_error(req, NULL);
 }
 
 static enum cg_step run_respond(struct cg_request *req)
 {
+    if (req->response.file && !req->ops->shares_files)
+        own_file(req);
     if (req->response.status == 0)
         cg_respond_error(req, NULL);
     cg_response_header(req, "X-Request-Id", req->id);

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "log/log.h"
 #include "log/metrics.h"
+#include "registry/open_crates.h"
 #include "registry/quarantine.h"
 
 /* Downloads of one version that the database does not know of yet. */
@@ -21,7 +22,7 @@ static void add_to_tally(struct cg_namespace *ns, const char *folded, const char
     char key[CG_CRATE_NAME_MAX + CG_VERSION_MAX + 2];
     struct tally *tally;
 
-    snprintf(key, sizeof(key), "%s %s", folded, version);
+    stpcpy(stpcpy(stpcpy(key, folded), " "), version); /* each was bounded by whoever read it */
     pthread_mutex_lock(&ns->counts_lock);
     tally = cg_map_get(ns->counts, key);
     if (!tally) {
@@ -34,12 +35,9 @@ static void add_to_tally(struct cg_namespace *ns, const char *folded, const char
     pthread_mutex_unlock(&ns->counts_lock);
 }
 
-static void count_download(struct cg_namespace *ns, const struct cg_index_entry *entry)
+static void count_download(struct cg_namespace *ns, const struct cg_open_facts *facts)
 {
-    char folded[CG_CRATE_NAME_MAX + 1];
-
-    cg_crate_name_fold(entry->name, folded);
-    add_to_tally(ns, folded, entry->version, 1);
+    add_to_tally(ns, facts->folded, facts->version, 1);
     cg_metric_add(CG_METRIC_DOWNLOADS, 1);
 }
 
@@ -122,11 +120,60 @@ enum cg_err cg_registry_etag(struct cg_registry *reg, const char *ns, const char
     return rc;
 }
 
+static struct cg_open_facts facts_of(const struct cg_index_entry *entry)
+{
+    struct cg_open_facts facts;
+
+    snprintf(facts.etag, sizeof(facts.etag), "\"%s\"", entry->cksum);
+    cg_crate_name_fold(entry->name, facts.folded);
+    strcpy(facts.version, entry->version); /* at most CG_VERSION_MAX */
+    return facts;
+}
+
+/* False when there is no such crate. `index_name` is what the key points to. */
+static bool open_key(struct cg_registry *reg, const char *ns, const char *name, const char *version,
+                     char index_name[CG_CRATE_NAME_MAX + 1], struct cg_open_key *out)
+{
+    struct cg_namespace *n = cg_map_get(atomic_load(&reg->table), ns);
+
+    if (!n || !cg_index_name(name, index_name))
+        return false;
+    *out = (struct cg_open_key){.ns = n, .index_name = index_name, .version = version};
+    return cg_index_memory_generation(n->mem, index_name, &out->generation);
+}
+
+enum cg_err cg_registry_download_fast(struct cg_registry *reg, const char *ns, const char *name, const char *version,
+                                      bool count, struct cg_crate_file *file_out, char etag_out[CG_ETAG_SIZE + 32])
+{
+    char index_name[CG_CRATE_NAME_MAX + 1];
+    struct cg_open_key key;
+    struct cg_open_facts facts;
+
+    struct cg_quarantined why;
+
+    if (!open_key(reg, ns, name, version, index_name, &key) || !cg_open_crates_get(reg->open, &key, file_out, &facts))
+        return CG_ERR_AGAIN;
+    /* Of two index names that fold to the same, only one is given another generation. */
+    if (cg_quarantine_find(key.ns, facts.folded, facts.version, &why)) {
+        cg_crate_file_close(file_out);
+        return CG_ERR_AGAIN;
+    }
+    memcpy(etag_out, facts.etag, sizeof(facts.etag));
+    if (count)
+        count_download(key.ns, &facts);
+    return CG_OK;
+}
+
 enum cg_err cg_registry_download(struct cg_registry *reg, const char *ns, const char *name, const char *version,
                                  bool count, struct cg_crate_file *file_out, char etag_out[CG_ETAG_SIZE + 32],
                                  struct cg_error *err)
 {
+    char index_name[CG_CRATE_NAME_MAX + 1];
+    struct cg_open_key key;
+    struct cg_open_facts facts;
     struct cg_found found = {0};
+    /* Before anything is looked at: what changes meanwhile makes another generation. */
+    bool keeps = open_key(reg, ns, name, version, index_name, &key);
     /* The index decides what exists: a crate file that it does not name is none. */
     enum cg_err rc = cg_find_version(reg, ns, name, version, &found, err);
 
@@ -136,9 +183,12 @@ enum cg_err cg_registry_download(struct cg_registry *reg, const char *ns, const 
     if (rc == CG_OK)
         rc = open_crate(&found, file_out, err);
     if (rc == CG_OK) {
-        snprintf(etag_out, CG_ETAG_SIZE + 32, "\"%s\"", found.entry.cksum);
+        facts = facts_of(&found.entry);
+        memcpy(etag_out, facts.etag, sizeof(facts.etag));
+        if (keeps)
+            cg_open_crates_put(reg->open, &key, file_out, &facts);
         if (count)
-            count_download(found.ns, &found.entry);
+            count_download(found.ns, &facts);
     }
     cg_found_free(&found);
     return rc;

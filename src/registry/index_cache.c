@@ -237,6 +237,19 @@ enum cg_err cg_index_memory_get(struct cg_index_memory *mem, const char *index_n
     return cg_index_memory_begin(mem, index_name, blob_out, &generation);
 }
 
+bool cg_index_memory_generation(struct cg_index_memory *mem, const char *index_name, uint64_t *generation_out)
+{
+    struct shard *shard = shard_of(mem, index_name);
+    const struct entry *entry;
+
+    pthread_rwlock_rdlock(&shard->lock);
+    entry = cg_map_get(shard->entries, index_name);
+    if (entry)
+        *generation_out = entry->generation;
+    pthread_rwlock_unlock(&shard->lock);
+    return entry != NULL;
+}
+
 bool cg_index_memory_has(struct cg_index_memory *mem, const char *index_name)
 {
     struct cg_blob *blob = NULL;

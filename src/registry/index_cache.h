@@ -44,6 +44,9 @@ enum cg_err cg_index_memory_get(struct cg_index_memory *mem, const char *index_n
 /* The same; with AGAIN also the generation to store under. */
 enum cg_err cg_index_memory_begin(struct cg_index_memory *mem, const char *index_name, struct cg_blob **blob_out,
                                   uint64_t *generation_out) CG_CHECK;
+/* Changes with every change of the file, stays when the file is merely read again. False for an unknown name. Takes one
+ * read lock, as get does. */
+bool cg_index_memory_generation(struct cg_index_memory *mem, const char *index_name, uint64_t *generation_out);
 /* Keeps what was loaded (takes its own reference); NULL: there is no such file, the name goes. False when the name has
  * changed since the generation was taken: load again. */
 bool cg_index_memory_store(struct cg_index_memory *mem, const char *index_name, uint64_t generation,

@@ -162,6 +162,8 @@ static enum cg_err stage(struct publish *p)
     bool same = false;
     enum cg_err rc;
 
+    if (st->ops->crate_flush)
+        return st->ops->crate_flush(st, p->in.upload, p->err);
     if (!st->ops->crate_stage)
         return CG_OK;
     rc = cg_admission_place(&p->line, p->in.cksum, &same, p->err);

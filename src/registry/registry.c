@@ -8,6 +8,7 @@
 #include "log/log.h"
 #include "log/metrics.h"
 #include "registry/derive.h"
+#include "registry/open_crates.h"
 #include "registry/quarantine.h"
 #include "registry/sync_state.h"
 
@@ -90,6 +91,7 @@ enum cg_err cg_registry_new(const struct cg_conf *conf, struct cg_metadata *md, 
     reg->md = md;
     reg->factory = factory;
     reg->cache = cg_index_cache_new(conf->index_cache_size);
+    reg->open = cg_open_crates_new();
     pthread_mutex_init(&reg->growing, NULL);
     atomic_init(&reg->table, cg_map_new(NULL));
     rc = add_namespaces(reg, conf, err);
@@ -156,6 +158,7 @@ void cg_registry_free(struct cg_registry **reg)
     for (size_t i = 0; i < r->former_count; i++)
         cg_map_free(&r->former[i]);
     free(r->former);
+    cg_open_crates_free(&r->open);
     cg_index_cache_free(&r->cache);
     pthread_mutex_destroy(&r->growing);
     free(r);
@@ -210,6 +213,7 @@ void cg_registry_tick(struct cg_registry *reg)
     struct cg_error err = {0};
     struct tick tick = {.until_ms = cg_clock_mono_ms() + SETTLE_MS, .err = &err};
 
+    cg_open_crates_sweep(reg->open);
     tick.rc = reg->md->ops->generation(reg->md, "index", &tick.generation, &err);
     if (tick.rc == CG_OK)
         tick.rc = reg->md->ops->generation(reg->md, "quarantine", &tick.quarantine, &err);

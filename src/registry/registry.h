@@ -14,7 +14,7 @@
  *
  * All JSON answers are complete bodies appended to `out`.
  *
- * Threading: index is for polling threads (never blocks); everything else
+ * Threading: index and download_fast are for polling threads (never block); everything else
  * blocks and runs on workers.
  */
 #ifndef CG_REGISTRY_REGISTRY_H
@@ -71,6 +71,12 @@ enum cg_err cg_registry_index_load(struct cg_registry *reg, const char *ns, cons
 enum cg_err cg_registry_download(struct cg_registry *reg, const char *ns, const char *name, const char *version,
                                  bool count, struct cg_crate_file *file_out, char etag_out[CG_ETAG_SIZE + 32],
                                  struct cg_error *err) CG_CHECK;
+
+/* The same from memory, for one that was sent a moment ago: OK, or AGAIN for the function above. `file_out` has a
+ * blob: a small file's bytes, or the open file. Never blocks. */
+enum cg_err cg_registry_download_fast(struct cg_registry *reg, const char *ns, const char *name, const char *version,
+                                      bool count, struct cg_crate_file *file_out,
+                                      char etag_out[CG_ETAG_SIZE + 32]) CG_CHECK;
 
 /* etag alone: the quoted sha256 of a version, from its index line. ABSENT as above. */
 enum cg_err cg_registry_etag(struct cg_registry *reg, const char *ns, const char *name, const char *version,

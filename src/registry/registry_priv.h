@@ -22,6 +22,7 @@
 #define CG_INDEX_FILE_MAX (64u * 1024 * 1024)
 #define CG_MANIFEST_MAX (1024u * 1024)
 
+struct cg_open_crates;
 struct cg_quarantine;
 struct cg_sync_state;
 
@@ -50,6 +51,7 @@ struct cg_registry {
     struct cg_metadata *md;
     cg_storage_factory factory;
     struct cg_index_cache *cache;
+    struct cg_open_crates *open;
     /* name -> struct cg_namespace. Replaced by a larger one, never changed, so that polling threads read it unlocked;
      * the former ones stay until the end, because nobody knows when the last reader is through. */
     _Atomic(struct cg_map *) table;

@@ -2,8 +2,11 @@
 """The protocol byte by byte: refusals of a publish, validators, ranges, limits, aliases."""
 import gzip
 import hashlib
+import http.client
 import io
 import json
+import os
+import re
 import socket
 import tarfile
 import threading
@@ -275,6 +278,50 @@ def test_download_in_every_spelling(env):
     assert env.gw.request("GET", path, token=alice(env), headers={"Range": f"bytes={len(crate)}-"}).status == 416
     for gone in ("/api/cargo/payments/v1/crates/Pay-Down/9.9.9/download", "/api/cargo/payments/v1/crates/none/1.0.0/download"):
         assert env.gw.request("GET", gone, token=alice(env)).status == 404
+
+
+def slow_answers(env):
+    text = env.gw.request("GET", "/metrics").text
+    return int(re.search(r"^crategate_http_slow_answers_total (\d+)", text, re.M)[1])
+
+
+def test_what_was_downloaded_comes_again_without_a_worker(env):
+    crates = {"pay-tiny": crate_bytes("pay-tiny", "1.0.0"),
+              "pay-huge": crate_bytes("pay-huge", "1.0.0", {"x": os.urandom(90000)})}
+    for name, crate in crates.items():
+        assert publish(env, name, "1.0.0", crate).status == 200
+        path, token = f"/api/cargo/payments/v1/crates/{name}/1.0.0/download", alice(env)
+        for _ in range(2):  # where crates are elsewhere, the first one may be sent while it comes in
+            first = env.gw.request("GET", path, token=token)
+        before = slow_answers(env)
+        for _ in range(3):
+            again = env.gw.request("GET", path, token=token)
+            assert again.status == 200 and again.body == first.body == crate
+            for header in ("ETag", "Last-Modified", "Content-Type", "Cache-Control", "Vary", "Accept-Ranges"):
+                assert again.getheader(header) == first.getheader(header), header
+            assert again.getheader("X-Request-Id") != first.getheader("X-Request-Id")
+        part = env.gw.request("GET", path, token=token, headers={"Range": "bytes=100-199"})
+        assert part.status == 206 and part.body == crate[100:200]
+        head = env.gw.request("HEAD", path, token=token)
+        assert head.status == 200 and head.getheader("Content-Length") == str(len(crate)) and not head.body
+        tag = {"If-None-Match": first.getheader("ETag")}
+        assert env.gw.request("GET", path, token=token, headers=tag).status == 304
+        assert slow_answers(env) == before
+        assert env.gw.request("GET", path).status == 401
+        assert env.gw.request("GET", path, token=env.gw.token("pete")).status == 403
+
+
+def test_every_answer_on_a_connection_has_an_id_of_its_own(env):
+    assert publish(env, "pay-ids", "1.0.0").status == 200
+    connection, ids = http.client.HTTPConnection("127.0.0.1", env.gw.port, timeout=40), set()
+    for _ in range(20):
+        connection.request("GET", "/api/cargo/payments/index/pa/y-/pay-ids", headers={"Authorization": alice(env)})
+        answer = connection.getresponse()
+        assert answer.status == 200 and b"pay-ids" in answer.read()
+        ids.add(answer.getheader("X-Request-Id"))
+        assert len(answer.msg.get_all("X-Request-Id")) == 1
+    connection.close()
+    assert len(ids) == 20
 
 
 def test_version_with_build_metadata_in_the_path(env):

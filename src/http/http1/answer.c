@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 #include "http/http1/connection.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #define FEED_BLOCK (64u * 1024u)
@@ -29,9 +30,13 @@ static struct MHD_Response *from_blob(struct cg_response *response)
 /* sendfile; the library closes the descriptor with the response. */
 static struct MHD_Response *from_file(struct cg_response *response)
 {
-    struct MHD_Response *made =
-        MHD_create_response_from_fd_at_offset64(response->file_len, response->fd, response->file_offset);
+    struct MHD_Response *made;
 
+    if (response->file)
+        response->fd = fcntl(response->file->fd, F_DUPFD_CLOEXEC, 0);
+    made = response->fd >= 0 ? MHD_create_response_from_fd_at_offset64(response->file_len, response->fd,
+                                                                       response->file_offset)
+                             : NULL;
     if (made)
         response->fd = -1;
     return made;
@@ -103,14 +108,14 @@ static bool add_headers(struct MHD_Response *made, const struct cg_response *res
     return ok;
 }
 
-struct MHD_Response *cg_answer_make(struct cg_http1_conn *conn, bool close_after)
+static struct MHD_Response *make(struct cg_http1_conn *conn, bool close_after)
 {
     struct cg_response *response = &conn->req->response;
     struct MHD_Response *made;
 
     if (response->blob)
         made = from_blob(response);
-    else if (response->fd >= 0 && response->file_len > 0)
+    else if ((response->fd >= 0 || response->file) && response->file_len > 0)
         made = from_file(response);
     else if (response->feed && response->file_len > 0)
         made = from_feed(conn, response);
@@ -121,4 +126,31 @@ struct MHD_Response *cg_answer_make(struct cg_http1_conn *conn, bool close_after
         made = NULL;
     }
     return made;
+}
+
+/* One that was kept, or one that will be. */
+static struct cg_ready *make_ready(struct cg_http1_conn *conn)
+{
+    struct cg_ready *ready = cg_ready_take(&conn->http1->ready, conn->req);
+    struct MHD_Response *made = ready ? NULL : make(conn, false);
+
+    return made ? cg_ready_new(conn->req, made) : ready;
+}
+
+enum MHD_Result cg_answer_queue(struct cg_http1_conn *conn, bool close_after)
+{
+    unsigned status = conn->req->response.status;
+    struct MHD_Response *made;
+    enum MHD_Result rc;
+
+    if (!close_after && cg_ready_fits(&conn->req->response)) {
+        conn->ready = make_ready(conn);
+        return conn->ready ? MHD_queue_response(conn->mhd, status, cg_ready_response(conn->ready)) : MHD_NO;
+    }
+    made = make(conn, close_after);
+    if (!made)
+        return MHD_NO;
+    rc = MHD_queue_response(conn->mhd, status, made);
+    MHD_destroy_response(made);
+    return rc;
 }

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "http/memo.h"
 #include "log/log.h"
 
 /* A body that comes in at this pace may take as long as it needs. */
@@ -40,16 +41,20 @@ static bool is_name(const struct header_search *search, const char *key)
     return cg_streq_nocase(key, search->name);
 }
 
+static void add_line(struct header_search *search, const char *value)
+{
+    if (search->count++ == 0)
+        search->first = value ? value : "";
+    search->total += (value ? strlen(value) : 0) + strlen(", ");
+}
+
 static enum MHD_Result count_header(void *cls, enum MHD_ValueKind kind, const char *key, const char *value)
 {
     struct header_search *search = cls;
 
     (void)kind;
-    if (is_name(search, key)) {
-        if (search->count++ == 0)
-            search->first = value ? value : "";
-        search->total += (value ? strlen(value) : 0) + strlen(", ");
-    }
+    if (is_name(search, key))
+        add_line(search, value);
     return MHD_YES;
 }
 
@@ -66,6 +71,19 @@ static enum MHD_Result join_header(void *cls, enum MHD_ValueKind kind, const cha
     return MHD_YES;
 }
 
+/* Among the lines that were kept; asking the library goes through all of them at every question. */
+static void look_in_kept(const struct cg_http1_conn *conn, struct header_search *search)
+{
+    size_t len = strlen(search->name);
+
+    for (size_t i = 0; i < conn->header_count; i++) {
+        const struct cg_conn_header *line = &conn->headers[i];
+
+        if (line->name_len == len && (memcmp(line->name, search->name, len) == 0 || is_name(search, line->name)))
+            add_line(search, line->value);
+    }
+}
+
 /* Two rounds, one allocation: joining line by line would let a client with many lines fill the arena. */
 static const char *header(void *transport, const char *name, unsigned *count_out)
 {
@@ -73,7 +91,10 @@ static const char *header(void *transport, const char *name, unsigned *count_out
     struct header_search search = {.name = name};
     char *joined;
 
-    MHD_get_connection_values(conn->mhd, MHD_HEADER_KIND, count_header, &search);
+    if (conn->header_count <= CG_CONN_HEADERS_KEPT)
+        look_in_kept(conn, &search);
+    else
+        MHD_get_connection_values(conn->mhd, MHD_HEADER_KIND, count_header, &search);
     if (count_out)
         *count_out = search.count;
     if (search.count <= 1)
@@ -105,7 +126,7 @@ static void wake(void *transport)
     cg_loop_post(loop_of(conn), &conn->wake);
 }
 
-static const struct cg_transport_ops ops = {.name = "http/1.1", .header = header, .wake = wake};
+static const struct cg_transport_ops ops = {.name = "http/1.1", .header = header, .shares_files = true, .wake = wake};
 
 /* Connections come and go */
 
@@ -136,6 +157,7 @@ static void conn_close(struct cg_http1_conn *conn)
         conn->http1->conns = conn->next;
     if (conn->next)
         conn->next->prev = conn->prev;
+    cg_memo_free(&conn->memo);
     if (conn->gate)
         cg_gate_leave(conn->gate);
     free(conn);
@@ -180,6 +202,9 @@ void *cg_conn_begin(void *cls, const char *uri, struct MHD_Connection *mhd)
     req->peer = conn->peer.addr;
     req->unix_peer = conn->peer.local;
     req->tls = conn->peer.tls;
+    if (!conn->memo)
+        conn->memo = cg_memo_new();
+    req->memo = conn->memo;
     conn->req = req;
     conn->body_bytes = 0;
     enter(conn, CG_CONN_HEADERS);
@@ -190,16 +215,27 @@ void *cg_conn_begin(void *cls, const char *uri, struct MHD_Connection *mhd)
 /* What the headers say of the body. A proxy in front that reads them otherwise would let one request hide another
  * behind itself (RFC 9112, section 11.2), so whatever leaves doubt is refused, which also ends the connection. */
 struct framing {
+    struct cg_http1_conn *conn;
     unsigned lengths, codings, hosts;
     const char *length, *coding;
     bool odd_name;
 };
 
-static enum MHD_Result look_at_header(void *cls, enum MHD_ValueKind kind, const char *key, const char *value)
+static void keep_header(struct cg_http1_conn *conn, const char *key, size_t key_len, const char *value)
+{
+    if (conn->header_count < CG_CONN_HEADERS_KEPT)
+        conn->headers[conn->header_count] = (struct cg_conn_header){key, value, key_len};
+    if (conn->header_count <= CG_CONN_HEADERS_KEPT)
+        conn->header_count++;
+}
+
+static enum MHD_Result look_at_header(void *cls, enum MHD_ValueKind kind, const char *key, size_t key_len,
+                                      const char *value, size_t value_len)
 {
     struct framing *framing = cls;
 
-    (void)kind;
+    (void)kind, (void)value_len;
+    keep_header(framing->conn, key, key_len, value);
     if (key[0] == '\0' || strpbrk(key, " \t"))
         framing->odd_name = true;
     if ((key[0] | 0x20) == 'c' && cg_streq_nocase(key, "Content-Length")) {
@@ -217,9 +253,11 @@ static enum MHD_Result look_at_header(void *cls, enum MHD_ValueKind kind, const 
 static void read_framing(struct cg_http1_conn *conn, const char *version)
 {
     struct cg_request *req = conn->req;
-    struct framing framing = {0};
+    struct framing framing = {.conn = conn};
 
-    MHD_get_connection_values(conn->mhd, MHD_HEADER_KIND, look_at_header, &framing);
+    conn->headers = cg_arena_alloc(req->arena, CG_CONN_HEADERS_KEPT * sizeof(*conn->headers));
+    conn->header_count = 0;
+    MHD_get_connection_values_n(conn->mhd, MHD_HEADER_KIND, look_at_header, &framing);
     req->bad_host = framing.hosts > 1 || (framing.hosts == 0 && strcmp(version, MHD_HTTP_VERSION_1_1) == 0);
     req->bad_framing = framing.odd_name || framing.lengths + framing.codings > 1;
     if (framing.coding) {
@@ -264,18 +302,11 @@ void cg_conn_await_feed(struct cg_http1_conn *conn)
 static enum MHD_Result answer(struct cg_http1_conn *conn)
 {
     struct cg_loop *loop = loop_of(conn);
-    unsigned status = conn->req->response.status;
-    struct MHD_Response *response = cg_answer_make(conn, atomic_load(&loop->server->draining));
-    enum MHD_Result rc;
 
-    if (!response)
-        return MHD_NO;
     if (conn->state == CG_CONN_DECIDE && conn->gate) /* a bridge lingers by itself */
         cg_linger_add(&loop->linger, conn->fd, loop->server->linger_bytes, loop->now_ms + CG_LINGER_MS);
     enter(conn, CG_CONN_SEND);
-    rc = MHD_queue_response(conn->mhd, status, response);
-    MHD_destroy_response(response);
-    return rc;
+    return cg_answer_queue(conn, atomic_load(&loop->server->draining));
 }
 
 static enum MHD_Result advance(struct cg_http1_conn *conn)
@@ -359,6 +390,7 @@ void cg_conn_completed(void *cls, struct MHD_Connection *mhd, void **con_cls, en
     if (!conn)
         return;
     cg_pipeline_finish(&conn->req, toe == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+    cg_ready_give(&http1->ready, &conn->ready);
     enter(conn, CG_CONN_IDLE);
     *con_cls = NULL;
     http1->loop->finished++;

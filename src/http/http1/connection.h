@@ -15,6 +15,7 @@
 #include "base/feed.h"
 #include "http/http.h"
 #include "http/http1/http1.h"
+#include "http/http1/ready.h"
 #include "http/net/loop.h"
 
 enum cg_conn_state {
@@ -25,6 +26,13 @@ enum cg_conn_state {
     CG_CONN_RUN,     /* the whole request is here */
     CG_CONN_SEND     /* the answer is queued */
 };
+
+/* One line of the request's head, in the library's memory. */
+struct cg_conn_header {
+    const char *name, *value;
+    size_t name_len;
+};
+#define CG_CONN_HEADERS_KEPT 24
 
 struct cg_http1_conn {
     struct cg_http1 *http1;
@@ -38,6 +46,10 @@ struct cg_http1_conn {
     int64_t waits_ms; /* since when it is suspended; 0: it is not */
     uint64_t body_bytes;
     struct cg_request *req; /* NULL between requests */
+    struct cg_conn_header *headers; /* of the request, in its arena */
+    size_t header_count;            /* CG_CONN_HEADERS_KEPT + 1: there are more than are kept */
+    struct cg_memo *memo;           /* from the first request on */
+    struct cg_ready *ready;         /* the answer on its way, when it is one that is kept */
     struct cg_wake wake;
     struct cg_feed *feed; /* what is being sent while it still comes in, else NULL */
     uint64_t feed_offset; /* where in it the answer begins */
@@ -49,6 +61,7 @@ struct cg_http1 {
     struct MHD_Daemon *daemon;
     struct cg_http1_conn *conns;
     size_t waiting; /* suspended connections */
+    struct cg_ready_table ready;
     /* While a connection is handed over: what the library cannot say of it. */
     const struct cg_peer *adopted_peer;
     struct cg_gate *adopted_gate;
@@ -66,7 +79,7 @@ void cg_conn_check_pace(struct cg_http1_conn *conn);
 /* Waits for the connection's feed, from inside the library's asking for bytes. */
 void cg_conn_await_feed(struct cg_http1_conn *conn);
 
-/* answer.c: makes the library's response of the request's, which gives away its body; NULL when it cannot. */
-struct MHD_Response *cg_answer_make(struct cg_http1_conn *conn, bool close_after) CG_CHECK;
+/* answer.c: queues the request's response, which gives away its body; MHD_NO when it cannot. */
+enum MHD_Result cg_answer_queue(struct cg_http1_conn *conn, bool close_after) CG_CHECK;
 
 #endif

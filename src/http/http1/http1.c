@@ -72,6 +72,7 @@ void cg_http1_free(struct cg_http1 **http1p)
     if (!http1)
         return;
     MHD_stop_daemon(http1->daemon);
+    cg_ready_free_all(&http1->ready);
     free(http1);
     *http1p = NULL;
 }

@@ -142,7 +142,7 @@ static void choose_body(struct cg_http2_stream *stream)
         stream->body = CG_HTTP2_BYTES;
         stream->bytes = response->gzip ? response->blob->gzip : response->blob->bytes;
         stream->len = response->gzip ? response->blob->gzip_len : response->blob->len;
-    } else if (response->fd >= 0 || response->feed) {
+    } else if (response->fd >= 0 || response->file || response->feed) {
         stream->body = response->feed ? CG_HTTP2_FEED : CG_HTTP2_FILE;
         stream->len = response->file_len;
     } else {
@@ -210,7 +210,7 @@ static bool copy_body(const struct cg_http2_stream *stream, unsigned char *out, 
         memcpy(out, stream->bytes + stream->at, len);
         return true;
     case CG_HTTP2_FILE:
-        return read_file(response->fd, out, len, response->file_offset + stream->at);
+        return read_file(response->file ? response->file->fd : response->fd, out, len, response->file_offset + stream->at);
     case CG_HTTP2_FEED:
         return read_file(cg_feed_fd(response->feed), out, len, response->file_offset + stream->at);
     case CG_HTTP2_NOTHING:

@@ -132,6 +132,7 @@ struct cg_http2_conn {
     struct cg_wire *wire;
     void *note;
     struct sockaddr_storage peer;
+    struct cg_memo *memo; /* of who sends the requests; all streams' */
     nghttp2_session *session;
     enum cg_http2_life life;
     struct cg_http2_stream *streams;

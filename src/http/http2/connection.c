@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "crategate/clock.h"
+#include "http/memo.h"
 #include "log/log.h"
 
 /* Of one call, so that nobody keeps the loop to themselves. */
@@ -360,6 +361,7 @@ struct cg_http2_conn *cg_http2_open(const struct cg_http2_settings *settings, st
     conn->loop = loop;
     conn->wire = wire;
     conn->peer = *peer;
+    conn->memo = cg_memo_new();
     start(conn);
     if (!cg_http2_session_open(conn) || (first && !cg_http2_session_upgrade(conn, first))) {
         cg_http2_free(&conn);
@@ -382,6 +384,7 @@ void cg_http2_free(struct cg_http2_conn **connp)
     nghttp2_session_del(conn->session);
     free(conn->scan.reset);
     cg_wire_free(&conn->wire);
+    cg_memo_free(&conn->memo);
     free(conn);
 }
 

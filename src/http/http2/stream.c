@@ -29,7 +29,7 @@ static const char *header(void *transport, const char *name, unsigned *count_out
     return cg_http2_fields_get(transport, name, count_out);
 }
 
-static const struct cg_transport_ops ops = {.name = "http/2", .header = header, .wake = wake};
+static const struct cg_transport_ops ops = {.name = "http/2", .header = header, .shares_files = true, .wake = wake};
 
 /* Streams come and go */
 
@@ -48,6 +48,7 @@ struct cg_http2_stream *cg_http2_stream_new(struct cg_http2_conn *conn, int32_t 
     stream->req->peer = conn->peer;
     stream->req->unix_peer = conn->peer.ss_family != AF_INET && conn->peer.ss_family != AF_INET6;
     stream->req->tls = cg_wire_secure(conn->wire);
+    stream->req->memo = conn->memo;
     enter(stream, CG_HTTP2_HEADERS);
     stream->next = conn->streams;
     if (stream->next)

@@ -25,6 +25,7 @@
 struct cg_crate_upload {
     int fd;
     bool failed;                /* a write was refused: what is there is not the crate */
+    bool flushed;               /* all that was written is on the disk */
     char temp[CG_FS_TEMP_SIZE]; /* "" while it has no name */
 };
 
@@ -68,6 +69,7 @@ enum cg_err cg_fs_crate_begin(struct cg_storage *st, struct cg_crate_upload **up
 enum cg_err cg_fs_crate_write(struct cg_storage *st, struct cg_crate_upload *up, const void *bytes, size_t len,
                               struct cg_error *err)
 {
+    up->flushed = false;
     if (cg_file_write_fd(up->fd, cg_fs(st)->dir, bytes, len, err) == CG_OK)
         return CG_OK;
     up->failed = true;
@@ -134,7 +136,17 @@ static enum cg_err flush(struct cg_fs_storage *fs, struct cg_crate_upload *up, s
 {
     if (up->failed)
         return cg_fs_broken(err, EIO, "commit an upload that was not written whole in", fs->dir);
-    return cg_file_sync_fd(up->fd, fs->dir, err) == CG_OK ? CG_OK : cg_fs_demote(err);
+    if (up->flushed)
+        return CG_OK;
+    /* A flush that failed is not tried again: the kernel may have let go of the bytes, and then it would succeed. */
+    up->flushed = cg_file_sync_fd(up->fd, fs->dir, err) == CG_OK;
+    up->failed = !up->flushed;
+    return up->flushed ? CG_OK : cg_fs_demote(err);
+}
+
+enum cg_err cg_fs_crate_flush(struct cg_storage *st, struct cg_crate_upload *up, struct cg_error *err)
+{
+    return flush(cg_fs(st), up, err);
 }
 
 enum cg_err cg_fs_crate_commit(struct cg_storage *st, struct cg_crate_upload **up, const char *name,

@@ -54,6 +54,7 @@ static const struct cg_storage_ops fs_ops = {
     .config_write = cg_fs_config_write,
     .crate_begin = cg_fs_crate_begin,
     .crate_write = cg_fs_crate_write,
+    .crate_flush = cg_fs_crate_flush,
     .crate_commit = cg_fs_crate_commit,
     .crate_abort = cg_fs_crate_abort,
     .crate_open = cg_fs_crate_open,

@@ -93,6 +93,25 @@ static void the_maximum_is_a_wall(void **state)
     assert_true(aborts_on(4096, 16, SIZE_MAX - 8));
 }
 
+static void what_is_left_after_a_reset_is_as_good_as_new(void **state)
+{
+    struct cg_arena *arena = cg_arena_new(20000);
+    (void)state;
+    for (int round = 0; round < 3; round++) {
+        unsigned char *small = cg_arena_alloc(arena, 100);
+        unsigned char *large = cg_arena_alloc(arena, 9000);
+        for (size_t i = 0; i < 9000; i++)
+            assert_int_equal(large[i], 0);
+        for (size_t i = 0; i < 100; i++)
+            assert_int_equal(small[i], 0);
+        memset(large, 0xff, 9000);
+        memset(small, 0xff, 100);
+        assert_non_null(cg_arena_alloc(arena, 9000)); /* the maximum counts anew in each round */
+        cg_arena_reset(arena);
+    }
+    cg_arena_free(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -100,6 +119,7 @@ int main(void)
         cmocka_unit_test(pieces_do_not_overlap),
         cmocka_unit_test(strings_are_copied),
         cmocka_unit_test(the_maximum_is_a_wall),
+        cmocka_unit_test(what_is_left_after_a_reset_is_as_good_as_new),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -180,6 +180,59 @@ static void an_end_without_a_database_says_what_is_lost(void **state)
     assert_non_null(strstr(line, "namespace=payments: the last downloads are not counted"));
 }
 
+/* The same from memory; the size of what is served. AGAIN: a worker has to. */
+static enum cg_err again(struct fx *f, const char *version, uint64_t *size_out)
+{
+    struct cg_crate_file file = {.fd = -1};
+    enum cg_err rc = cg_registry_download_fast(f->reg, "payments", "PAY_core", version, true, &file, etag);
+
+    if (rc != CG_OK)
+        return rc;
+    assert_int_equal(file.fd, -1);
+    assert_non_null(file.blob);
+    *size_out = file.size;
+    if (file.blob->fd < 0)
+        assert_int_equal(file.blob->len, file.size);
+    cg_crate_file_close(&file);
+    return CG_OK;
+}
+
+static void what_was_sent_is_sent_again_from_memory_and_counted(void **state)
+{
+    struct fx *f = *state;
+    uint64_t size = 0;
+
+    fx_ok(f, fx_publish(f, "Pay_Core", "1.0.0", NULL, NULL));
+    assert_int_equal(again(f, "1.0.0", &size), CG_ERR_AGAIN);
+    fx_ok(f, download(f, "pay_core", "1.0.0", true));
+    memset(etag, 0, sizeof(etag));
+    assert_int_equal(again(f, "1.0.0", &size), CG_OK);
+    assert_int_equal(size, f->crate.len);
+    assert_int_equal(strlen(etag), 66);
+    assert_int_equal(again(f, "1.0.1", &size), CG_ERR_AGAIN);
+    cg_registry_tick(f->reg);
+    assert_int_equal(counted(f, "1.0.0"), 2);
+}
+
+static void any_change_of_the_crate_sends_the_next_one_to_a_worker(void **state)
+{
+    struct fx *f = *state;
+    uint64_t size = 0;
+
+    fx_ok(f, fx_publish(f, "pay_core", "1.0.0", NULL, NULL));
+    fx_ok(f, download(f, "pay_core", "1.0.0", false));
+    fx_ok(f, fx_publish(f, "pay_core", "1.0.1", NULL, NULL));
+    assert_int_equal(again(f, "1.0.0", &size), CG_ERR_AGAIN);
+    fx_ok(f, download(f, "pay_core", "1.0.1", false));
+    assert_int_equal(again(f, "1.0.1", &size), CG_OK);
+    fx_ok(f, fx_yank(f, "pay_core", "1.0.1", true));
+    assert_int_equal(again(f, "1.0.1", &size), CG_ERR_AGAIN);
+    fx_ok(f, download(f, "pay_core", "1.0.1", false));
+    fx_ok(f, cg_registry_delete(f->reg, "payments", "pay_core", "1.0.1", &f->err));
+    assert_int_equal(again(f, "1.0.1", &size), CG_ERR_AGAIN);
+    fx_refused(f, download(f, "pay_core", "1.0.1", false), CG_ERR_ABSENT, "has no version");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -193,6 +246,9 @@ int main(void)
                                         fx_setup_real, fx_teardown),
         cmocka_unit_test_setup_teardown(counts_wait_for_the_database, fx_setup, fx_teardown),
         cmocka_unit_test_setup_teardown(the_end_writes_the_last_counts, fx_setup_real, fx_teardown),
+        cmocka_unit_test_setup_teardown(what_was_sent_is_sent_again_from_memory_and_counted, fx_setup_real, fx_teardown),
+        cmocka_unit_test_setup_teardown(any_change_of_the_crate_sends_the_next_one_to_a_worker, fx_setup_real,
+                                        fx_teardown),
         cmocka_unit_test_setup_teardown(an_end_without_a_database_says_what_is_lost, fx_setup, fx_teardown),
     };
 
