@@ -15,6 +15,8 @@ REPO = "cargo-local"
 class Registry:
     """What harness.Cargo wants to know of a registry."""
 
+    certificate = None
+
     def __init__(self, double):
         self.double = double
 
