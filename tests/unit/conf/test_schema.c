@@ -97,7 +97,7 @@ static void every_member_of_the_structs_has_a_key(void **state)
 
     (void)state;
     blank_comments(header);
-    assert_int_equal(each_member(header, "cg_conf", "", false), 28);
+    assert_int_equal(each_member(header, "cg_conf", "", false), 30);
     assert_int_equal(each_member(header, "cg_conf_ldap", "ldap.", false), 60);
     assert_int_equal(each_member(header, "cg_conf_namespace", "", true), 13);
     assert_int_equal(each_member(header, "cg_conf_artifactory", "artifactory.", false), 14);
