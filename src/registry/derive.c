@@ -11,6 +11,9 @@
 #include "registry/edges.h"
 #include "registry/stored.h"
 
+/* A clock that is set back by no more than that loses nothing. */
+#define CLOCK_STEP_S 600
+
 static char *text_of(const char *text)
 {
     return cg_strdup(text ? text : "");
@@ -381,37 +384,96 @@ void cg_derive_doubt(struct cg_namespace *ns, const char *index_name)
     pthread_mutex_unlock(&ns->doubts_lock);
 }
 
-void cg_derive_doubt_all(struct cg_namespace *ns)
+/* Behind those that are there; the names, and the list, are taken over. */
+static void add_doubts(struct cg_namespace *ns, char **names, size_t count)
 {
-    char **names = cg_index_memory_names(ns->mem);
+    pthread_mutex_lock(&ns->doubts_lock);
+    ns->doubts = cg_reallocarray(ns->doubts, ns->doubt_count + count + 1, sizeof(*ns->doubts));
+    memmove(ns->doubts + count, ns->doubts, ns->doubt_count * sizeof(*ns->doubts));
+    memcpy(ns->doubts, names, count * sizeof(*names));
+    ns->doubt_count += count;
+    pthread_mutex_unlock(&ns->doubts_lock);
+    free(names);
+}
+
+static size_t doubts_left(struct cg_namespace *ns)
+{
+    pthread_mutex_lock(&ns->doubts_lock);
+    size_t count = ns->doubt_count;
+    pthread_mutex_unlock(&ns->doubts_lock);
+    return count;
+}
+
+struct names {
+    char **items;
+    size_t count;
+};
+
+static enum cg_err take_name(void *cls, const char *index_name)
+{
+    struct names *names = cls;
+
+    if ((names->count & (names->count - 1)) == 0)
+        names->items = cg_reallocarray(names->items, names->count ? 2 * names->count : 1, sizeof(*names->items));
+    names->items[names->count++] = cg_strdup(index_name);
+    return CG_OK;
+}
+
+static size_t count_names(char **names)
+{
     size_t count = 0;
 
     while (names[count])
         count++;
-    pthread_mutex_lock(&ns->doubts_lock);
-    CG_ASSERT(!ns->doubts);
-    ns->doubts = names;
-    ns->doubt_count = count;
-    pthread_mutex_unlock(&ns->doubts_lock);
+    return count;
+}
+
+static enum cg_err changed_names(struct cg_namespace *ns, int64_t since, struct names *out, struct cg_error *err)
+{
+    struct names names = {0};
+    enum cg_err rc;
+
+    if (!since || !ns->st->ops->index_since) {
+        out->items = cg_index_memory_names(ns->mem);
+        out->count = count_names(out->items);
+        return CG_OK;
+    }
+    rc = ns->st->ops->index_since(ns->st, since - CLOCK_STEP_S, take_name, &names, err);
+    if (rc == CG_OK) {
+        *out = names;
+        return CG_OK;
+    }
+    for (size_t i = 0; i < names.count; i++)
+        free(names.items[i]);
+    free(names.items);
+    return rc;
+}
+
+enum cg_err cg_derive_doubt_start(struct cg_namespace *ns, struct cg_error *err)
+{
+    struct cg_metadata *md = ns->reg->md;
+    struct names names = {0};
+    int64_t since = 0, now = cg_clock_wall_s();
+    enum cg_err rc = md->ops->settled(md, ns->name, &since, err);
+
+    if (rc == CG_OK)
+        rc = changed_names(ns, since, &names, err);
+    if (rc != CG_OK)
+        return rc;
+    add_doubts(ns, names.items, names.count);
+    ns->doubted_at = now;
+    return CG_OK;
 }
 
 size_t cg_derive_doubt_again(struct cg_namespace *ns)
 {
     char **names = cg_index_memory_names(ns->mem);
-    size_t count = 0;
+    size_t count = count_names(names);
 
-    while (names[count])
-        count++;
-    pthread_mutex_lock(&ns->doubts_lock);
-    if (ns->doubt_count < count) {
-        ns->doubts = cg_reallocarray(ns->doubts, ns->doubt_count + count, sizeof(*ns->doubts));
-        memmove(ns->doubts + count, ns->doubts, ns->doubt_count * sizeof(*ns->doubts));
-        for (size_t i = 0; i < count; i++)
-            ns->doubts[i] = cg_strdup(names[i]);
-        ns->doubt_count += count;
-    }
-    pthread_mutex_unlock(&ns->doubts_lock);
-    cg_strlist_free(&names);
+    if (doubts_left(ns) < count)
+        add_doubts(ns, names, count);
+    else
+        cg_strlist_free(&names);
     return count;
 }
 
@@ -445,6 +507,19 @@ static enum cg_err settle(struct cg_namespace *ns, const char *index_name, struc
     return rc == CG_ERR_ABSENT ? CG_OK : rc;
 }
 
+/* Not again before the next start: what another process leaves undone meanwhile has to be found then. */
+static enum cg_err note_settled(struct cg_namespace *ns, struct cg_error *err)
+{
+    struct cg_metadata *md = ns->reg->md;
+    enum cg_err rc;
+
+    if (ns->settled || !ns->doubted_at || doubts_left(ns))
+        return CG_OK;
+    rc = md->ops->settled_set(md, ns->name, ns->doubted_at, err);
+    ns->settled = rc == CG_OK;
+    return rc;
+}
+
 enum cg_err cg_derive_settle(struct cg_namespace *ns, int64_t until_ms, struct cg_error *err)
 {
     enum cg_err rc = CG_OK;
@@ -456,5 +531,5 @@ enum cg_err cg_derive_settle(struct cg_namespace *ns, int64_t until_ms, struct c
             cg_derive_doubt(ns, name);
         free(name);
     }
-    return rc;
+    return rc == CG_OK ? note_settled(ns, err) : rc;
 }

@@ -43,8 +43,8 @@ enum cg_err cg_derive_again(struct cg_namespace *ns, const char *index_name, str
 
 /* The crate's rows may not fit: a tick will look. */
 void cg_derive_doubt(struct cg_namespace *ns, const char *index_name);
-/* All of a namespace that was just opened. */
-void cg_derive_doubt_all(struct cg_namespace *ns);
+/* Those of a namespace that was just opened and listed: all that changed since its rows were last known to fit. */
+enum cg_err cg_derive_doubt_start(struct cg_namespace *ns, struct cg_error *err) CG_CHECK;
 /* All of one in use, unless as many are waiting already; how many crates it has. */
 size_t cg_derive_doubt_again(struct cg_namespace *ns);
 /* Looks at doubtful crates until none is left or the time (monotonic ms) has come. */

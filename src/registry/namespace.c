@@ -6,33 +6,32 @@
 #include "crategate/clock.h"
 #include "log/log.h"
 #include "log/metrics.h"
-#include "registry/derive.h"
 #include "registry/quarantine.h"
 #include "registry/sync_state.h"
 
 #define CONFIG_MAX 16384
 
-static enum cg_err collect_name(void *cls, const char *index_name)
+static enum cg_err list_name(void *cls, const char *index_name)
 {
     char canonical[CG_CRATE_NAME_MAX + 1];
 
     /* What cannot be asked for need not be known. */
     if (cg_index_name(index_name, canonical) && strcmp(canonical, index_name) == 0)
-        cg_map_put(cls, index_name, cls);
+        cg_index_memory_list_name(cls, index_name);
     return CG_OK;
 }
 
 /* The generation is read before the names: a change in between is noticed the next time. */
 static enum cg_err read_names(struct cg_namespace *ns, int64_t generation, struct cg_error *err)
 {
-    struct cg_map *names = cg_map_new(NULL);
-    enum cg_err rc = ns->st->ops->index_each(ns->st, collect_name, names, err);
+    enum cg_err rc;
 
+    cg_index_memory_list_begin(ns->mem);
+    rc = ns->st->ops->index_each(ns->st, list_name, ns->mem, err);
     if (rc == CG_OK) {
-        cg_index_memory_reset(ns->mem, names);
+        cg_index_memory_list_end(ns->mem);
         ns->generation = generation;
     }
-    cg_map_free(&names);
     return rc;
 }
 
@@ -47,6 +46,20 @@ enum cg_err cg_namespace_refresh(struct cg_namespace *ns, struct cg_error *err)
     enum cg_err rc = index_generation(ns->reg, &generation, err);
 
     return rc == CG_OK && generation != ns->generation ? read_names(ns, generation, err) : rc;
+}
+
+enum cg_err cg_namespace_list(struct cg_namespace *ns, struct cg_error *err)
+{
+    enum cg_err rc;
+
+    if (cg_index_memory_complete(ns->mem))
+        return CG_OK;
+    rc = ns->st->ops->lock(ns->st, err);
+    if (rc != CG_OK)
+        return rc;
+    rc = cg_namespace_refresh(ns, err);
+    ns->st->ops->unlock(ns->st);
+    return rc;
 }
 
 enum cg_err cg_namespace_write_config(struct cg_namespace *ns, const char *public_url, struct cg_error *err)
@@ -66,20 +79,14 @@ enum cg_err cg_namespace_write_config(struct cg_namespace *ns, const char *publi
     return rc;
 }
 
+/* The names are not listed here: with very many of them that takes a while, and until it is done the disk is asked about
+ * each name that somebody wants. */
 static enum cg_err fill(struct cg_namespace *ns, const char *public_url, struct cg_error *err)
 {
-    int64_t generation = 0;
-    enum cg_err rc = index_generation(ns->reg, &generation, err);
+    enum cg_err rc = cg_quarantine_load(ns, err);
 
-    if (rc == CG_OK)
-        rc = read_names(ns, generation, err);
-    if (rc == CG_OK)
-        rc = cg_quarantine_load(ns, err);
-    if (rc == CG_OK)
-        rc = cg_namespace_write_config(ns, public_url, err);
-    if (rc == CG_OK)
-        cg_derive_doubt_all(ns);
-    return rc;
+    ns->generation = -1;
+    return rc == CG_OK ? cg_namespace_write_config(ns, public_url, err) : rc;
 }
 
 enum cg_err cg_namespace_open(struct cg_registry *reg, const struct cg_conf *conf, const struct cg_conf_namespace *ns,

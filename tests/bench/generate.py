@@ -21,6 +21,7 @@ import multiprocessing
 import os
 import random
 import sqlite3
+import time
 
 DATABASE = "crategate.db"
 CHUNK = 500
@@ -202,6 +203,7 @@ class Rows:
                         (rowid, f"{name} {joined}", description, keywords))
 
     def close(self):
+        self.db.execute("INSERT OR REPLACE INTO settled (ns, at) VALUES (?, ?)", (self.namespace, int(time.time()) + 3600))
         self.db.execute("COMMIT")
         self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self.db.close()

@@ -48,6 +48,7 @@
     X(GENERATION_BUMP,                                                                                                 \
       "INSERT INTO generation (what, value) VALUES (?1, 1) ON CONFLICT (what) DO UPDATE SET value = value + 1")        \
     X(SETTLED, "SELECT at FROM settled WHERE ns = ?1")                                                                  \
+    X(SETTLED_CLEAR, "DELETE FROM settled WHERE ns = ?1")                                                               \
     X(SETTLED_SET,                                                                                                     \
       "INSERT INTO settled (ns, at) VALUES (?1, ?2) ON CONFLICT (ns) DO UPDATE SET at = excluded.at")                  \
     X(TOKEN_INSERT,                                                                                                    \

@@ -87,8 +87,32 @@ static bool is_dot(const char *name)
     return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
 }
 
-static enum cg_err each_entry(DIR *stream, const char *where, cg_fs_entry_visit visit, void *cls, struct cg_error *err)
+typedef int (*examine)(int dir, const struct dirent *entry, struct stat *info);
+
+static int by_inode(int dir, const struct dirent *entry, struct stat *info)
 {
+    return fstatat(dir, entry->d_name, info, AT_SYMLINK_NOFOLLOW);
+}
+
+/* Not every filesystem keeps the types with the names. */
+static int by_type(int dir, const struct dirent *entry, struct stat *info)
+{
+    if (entry->d_type == DT_UNKNOWN)
+        return by_inode(dir, entry, info);
+    *info = (struct stat){.st_mode = (mode_t)DTTOIF(entry->d_type)};
+    return 0;
+}
+
+/* A listing under way. */
+struct listing {
+    DIR *stream;
+    const char *where;
+    examine look;
+};
+
+static enum cg_err each_entry(const struct listing *l, cg_fs_entry_visit visit, void *cls, struct cg_error *err)
+{
+    int dir = dirfd(l->stream);
     enum cg_err rc = CG_OK;
 
     while (rc == CG_OK) {
@@ -96,34 +120,44 @@ static enum cg_err each_entry(DIR *stream, const char *where, cg_fs_entry_visit 
         struct stat info;
 
         errno = 0;
-        entry = readdir(stream);
+        entry = readdir(l->stream);
         if (!entry)
-            return errno ? cg_fs_broken(err, errno, "list", where) : CG_OK;
+            return errno ? cg_fs_broken(err, errno, "list", l->where) : CG_OK;
         if (is_dot(entry->d_name))
             continue;
-        if (fstatat(dirfd(stream), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0)
-            rc = visit(cls, dirfd(stream), entry->d_name, &info);
+        if (l->look(dir, entry, &info) == 0)
+            rc = visit(cls, dir, entry->d_name, &info);
         else if (errno != ENOENT)
-            return cg_fs_broken(err, errno, "examine a file in", where);
+            return cg_fs_broken(err, errno, "examine a file in", l->where);
     }
+    return rc;
+}
+
+static enum cg_err list(int dir, struct listing l, cg_fs_entry_visit visit, void *cls, struct cg_error *err)
+{
+    /* Its own open file: the offset of a duplicate would be shared with other walks. */
+    int fd = cg_fs_dir_open(dir, ".");
+    enum cg_err rc;
+
+    l.stream = fd >= 0 ? fdopendir(fd) : NULL;
+    if (!l.stream) {
+        rc = cg_fs_broken(err, errno, "list", l.where);
+        cg_fs_close(fd);
+        return rc;
+    }
+    rc = each_entry(&l, visit, cls, err);
+    closedir(l.stream);
     return rc;
 }
 
 enum cg_err cg_fs_dir_each(int dir, const char *where, cg_fs_entry_visit visit, void *cls, struct cg_error *err)
 {
-    /* Its own open file: the offset of a duplicate would be shared with other walks. */
-    int fd = cg_fs_dir_open(dir, ".");
-    DIR *stream = fd >= 0 ? fdopendir(fd) : NULL;
-    enum cg_err rc;
+    return list(dir, (struct listing){.where = where, .look = by_inode}, visit, cls, err);
+}
 
-    if (!stream) {
-        rc = cg_fs_broken(err, errno, "list", where);
-        cg_fs_close(fd);
-        return rc;
-    }
-    rc = each_entry(stream, where, visit, cls, err);
-    closedir(stream);
-    return rc;
+enum cg_err cg_fs_dir_types(int dir, const char *where, cg_fs_entry_visit visit, void *cls, struct cg_error *err)
+{
+    return list(dir, (struct listing){.where = where, .look = by_type}, visit, cls, err);
 }
 
 static enum cg_err sweep_entry(void *cls, int dir, const char *name, const struct stat *info)

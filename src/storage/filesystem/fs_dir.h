@@ -32,6 +32,10 @@ enum cg_err cg_fs_dir_make(int parent, const char *name, const char *where, int 
 typedef enum cg_err (*cg_fs_entry_visit)(void *cls, int dir, const char *name, const struct stat *info);
 enum cg_err cg_fs_dir_each(int dir, const char *where, cg_fs_entry_visit visit, void *cls,
                            struct cg_error *err) CG_CHECK;
+/* The same, but of `info` nothing is filled in beyond the type in st_mode: where the directory tells it, no file is
+ * examined. */
+enum cg_err cg_fs_dir_types(int dir, const char *where, cg_fs_entry_visit visit, void *cls,
+                            struct cg_error *err) CG_CHECK;
 /* Removes regular files named PREFIX* that nobody can still be writing: older than a day. Best effort. */
 void cg_fs_dir_sweep(int dir, const char *prefix);
 

@@ -53,6 +53,8 @@ enum cg_err cg_fs_index_write(struct cg_storage *st, const char *index_name, con
                               struct cg_error *err) CG_CHECK;
 enum cg_err cg_fs_index_remove(struct cg_storage *st, const char *index_name, struct cg_error *err) CG_CHECK;
 enum cg_err cg_fs_index_each(struct cg_storage *st, cg_index_visit visit, void *cls, struct cg_error *err) CG_CHECK;
+enum cg_err cg_fs_index_since(struct cg_storage *st, int64_t since, cg_index_visit visit, void *cls,
+                              struct cg_error *err) CG_CHECK;
 enum cg_err cg_fs_config_write(struct cg_storage *st, const char *bytes, size_t len, struct cg_error *err) CG_CHECK;
 
 /* fs_crate.c */

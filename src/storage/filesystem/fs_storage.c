@@ -51,6 +51,7 @@ static const struct cg_storage_ops fs_ops = {
     .index_write = cg_fs_index_write,
     .index_remove = cg_fs_index_remove,
     .index_each = cg_fs_index_each,
+    .index_since = cg_fs_index_since,
     .config_write = cg_fs_config_write,
     .crate_begin = cg_fs_crate_begin,
     .crate_write = cg_fs_crate_write,
