@@ -345,6 +345,65 @@ enum cg_err cg_derive_crate(struct cg_derive *derive, struct cg_error *err)
     return rc;
 }
 
+static bool read_last_line(const struct cg_derive *d, struct cg_index_entry *out)
+{
+    size_t len = d->len && d->text[d->len - 1] == '\n' ? d->len - 1 : d->len;
+    const char *before = memrchr(d->text, '\n', len), *line = before ? before + 1 : d->text;
+
+    return cg_index_line_read(line, len - (size_t)(line - d->text), out, NULL) == CG_OK &&
+           strcmp(out->version, d->facts[0].version) == 0;
+}
+
+/* The digest of all lines, from the crate's row and the last of them. False when the row does not do. */
+static bool digest_from_row(struct work *w, const struct cg_index_entry *last)
+{
+    const struct cg_crate_summary *row = &w->rows.summary;
+    struct cg_index_digest *d = &w->digest;
+
+    if (!cg_index_scan_find(w->d->text, w->d->len, row->max_version, &d->max) ||
+        (row->max_stable_version[0] &&
+         !cg_index_scan_find(w->d->text, w->d->len, row->max_stable_version, &d->max_stable)))
+        return false;
+    strcpy(d->name, row->name);
+    d->created_at = row->created_at;
+    d->updated_at = row->updated_at;
+    cg_index_digest_take(d, last);
+    return true;
+}
+
+static enum cg_err take_summary(void *cls, const struct cg_crate_summary *summary)
+{
+    cg_rows_keep_summary(cls, summary);
+    return CG_OK;
+}
+
+static enum cg_err derive_last(struct work *w, const struct cg_index_entry *last)
+{
+    enum cg_err rc = derive_missing(w, last);
+
+    return rc == CG_OK ? derive_summary(w) : rc;
+}
+
+enum cg_err cg_derive_added(struct cg_derive *derive, struct cg_error *err)
+{
+    struct work w = {.d = derive, .err = err};
+    struct cg_metadata *md = database(&w);
+    struct cg_index_entry last;
+    enum cg_err rc;
+
+    CG_ASSERT(derive->fact_count == 1);
+    if (!read_last_line(derive, &last))
+        return cg_derive_crate(derive, err);
+    cg_crate_name_fold(last.name, w.folded);
+    rc = md->ops->crate_get(md, derive->ns->name, w.folded, take_summary, &w.rows, NULL);
+    if (rc == CG_OK && digest_from_row(&w, &last))
+        rc = derive_last(&w, &last);
+    else
+        rc = cg_derive_crate(derive, err);
+    cg_rows_free(&w.rows);
+    return rc;
+}
+
 bool cg_derive_fits(const struct cg_derive *derive)
 {
     return !derive->missing && !derive->different && !derive->stale && !derive->summary;

@@ -37,6 +37,9 @@ struct cg_derive {
 
 /* Makes the rows fit the text, under the storage lock when anything is to be changed. UNAVAILABLE. */
 enum cg_err cg_derive_crate(struct cg_derive *derive, struct cg_error *err) CG_CHECK;
+/* After a publish: the last line of the text is new, with the one package in `facts`. Looks at nothing but that line and
+ * the crate's own row, and does all that cg_derive_crate() does where that is not enough. */
+enum cg_err cg_derive_added(struct cg_derive *derive, struct cg_error *err) CG_CHECK;
 bool cg_derive_fits(const struct cg_derive *derive);
 /* The same for the crate's index file as it is now; the storage lock is the caller's. ABSENT: there is none. */
 enum cg_err cg_derive_again(struct cg_namespace *ns, const char *index_name, struct cg_error *err) CG_CHECK;

@@ -272,7 +272,7 @@ enum cg_err cg_index_memory_begin(struct cg_index_memory *mem, const char *index
         rc = look(entry, blob_out);
     else
         rc = complete ? CG_ERR_ABSENT : CG_ERR_AGAIN;
-    if (rc == CG_ERR_AGAIN)
+    if (rc != CG_ERR_ABSENT)
         *generation_out = entry ? entry->generation : now | UNKNOWN;
     pthread_rwlock_unlock(&shard->lock);
     return rc;

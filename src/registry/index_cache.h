@@ -40,7 +40,7 @@ void cg_index_memory_free(struct cg_index_memory **mem);
 /* A reference to the file, ABSENT for an unknown name, AGAIN for one that is not loaded. */
 enum cg_err cg_index_memory_get(struct cg_index_memory *mem, const char *index_name,
                                 struct cg_blob **blob_out) CG_CHECK;
-/* The same; with AGAIN also the generation to store under. */
+/* The same; but for ABSENT also the generation to store under. */
 enum cg_err cg_index_memory_begin(struct cg_index_memory *mem, const char *index_name, struct cg_blob **blob_out,
                                   uint64_t *generation_out) CG_CHECK;
 /* Keeps what was loaded (takes its own reference); NULL: there is no such file, the name goes. False when the name has

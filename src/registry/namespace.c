@@ -10,6 +10,8 @@
 #include "registry/sync_state.h"
 
 #define CONFIG_MAX 16384
+/* From here on compressing takes milliseconds. */
+#define LARGE (64u * 1024)
 
 static enum cg_err list_name(void *cls, const char *index_name)
 {
@@ -106,6 +108,8 @@ enum cg_err cg_namespace_open(struct cg_registry *reg, const struct cg_conf *con
     n->quarantine = cg_quarantine_new();
     n->sync = cg_sync_state_new();
     n->counts = cg_map_new(free);
+    n->plain = cg_map_new(NULL);
+    pthread_mutex_init(&n->plain_lock, NULL);
     pthread_mutex_init(&n->counts_lock, NULL);
     pthread_mutex_init(&n->doubts_lock, NULL);
     rc = fill(n, conf->public_url, err);
@@ -125,6 +129,8 @@ void cg_namespace_free(struct cg_namespace **ns)
         free(n->doubts[i]);
     free(n->doubts);
     cg_map_free(&n->counts);
+    cg_map_free(&n->plain);
+    pthread_mutex_destroy(&n->plain_lock);
     cg_quarantine_free(&n->quarantine);
     cg_sync_state_free(&n->sync);
     cg_index_memory_free(&n->mem);
@@ -154,6 +160,45 @@ enum cg_err cg_namespace_read(struct cg_namespace *ns, const char *index_name, s
     return ns->st->ops->index_read(ns->st, index_name, text, NULL, err);
 }
 
+static void compress_later(struct cg_namespace *ns, const char *index_name)
+{
+    pthread_mutex_lock(&ns->plain_lock);
+    cg_map_put(ns->plain, index_name, ns);
+    pthread_mutex_unlock(&ns->plain_lock);
+}
+
+/* What has changed again, or gone from memory, since is left alone: it has been noted anew, or will be read anew. */
+static bool compress_one(void *cls, const void *key, size_t len, void *value)
+{
+    struct cg_namespace *ns = cls;
+    struct cg_blob *plain = NULL, *blob;
+    uint64_t generation = 0;
+
+    (void)len, (void)value;
+    if (cg_index_memory_begin(ns->mem, key, &plain, &generation) == CG_OK && !plain->gzip) {
+        blob = cg_blob_new(plain->bytes, plain->len, plain->mtime, 1);
+        (void)cg_index_memory_store(ns->mem, key, generation, blob);
+        cg_blob_unref(&blob);
+    }
+    cg_blob_unref(&plain);
+    return false;
+}
+
+void cg_namespace_compress(struct cg_namespace *ns)
+{
+    struct cg_map *names = NULL;
+
+    pthread_mutex_lock(&ns->plain_lock);
+    if (cg_map_count(ns->plain)) {
+        names = ns->plain;
+        ns->plain = cg_map_new(NULL);
+    }
+    pthread_mutex_unlock(&ns->plain_lock);
+    if (names)
+        cg_map_each(names, compress_one, ns);
+    cg_map_free(&names);
+}
+
 /* What is served of a text that is new on the disk. */
 static void serve(struct cg_namespace *ns, const char *index_name, const char *text, size_t len)
 {
@@ -168,8 +213,10 @@ static void serve(struct cg_namespace *ns, const char *index_name, const char *t
         text = cg_buf_str(&served);
         len = served.len;
     }
-    blob = cg_blob_new(text, len, mtime, 1);
+    blob = cg_blob_new(text, len, mtime, len < LARGE);
     cg_index_memory_put(ns->mem, index_name, blob);
+    if (len >= LARGE)
+        compress_later(ns, index_name);
     cg_blob_unref(&blob);
     cg_buf_free(&served);
 }

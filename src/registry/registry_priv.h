@@ -4,7 +4,7 @@
  * a crate is found in one.
  *
  * Locks, in this order: a namespace's storage lock (around every change of it),
- * then the index memory's own; `counts_lock`, `doubts_lock` and the locks of
+ * then the index memory's own; `counts_lock`, `doubts_lock`, `plain_lock` and the locks of
  * quarantine.h and sync_state.h are leaves.
  */
 #ifndef CG_REGISTRY_REGISTRY_PRIV_H
@@ -35,6 +35,10 @@ struct cg_namespace {
 
     struct cg_quarantine *quarantine; /* never NULL */
     struct cg_sync_state *sync;       /* likewise; of use where the storage has other writers */
+
+    /* Large files that a change has put into memory as they are: compressing one takes longer than all else of a publish. */
+    pthread_mutex_t plain_lock;
+    struct cg_map *plain; /* index names */
 
     pthread_mutex_t counts_lock;
     struct cg_map *counts; /* downloads not yet in the database, download.c */
@@ -80,6 +84,8 @@ enum cg_err cg_namespace_read(struct cg_namespace *ns, const char *index_name, s
 /* Replaces an index file, in the storage and then in memory; with len 0 it goes. Under the storage lock. */
 enum cg_err cg_namespace_write(struct cg_namespace *ns, const char *index_name, const char *text, size_t len,
                                struct cg_error *err) CG_CHECK;
+/* Compresses what changes have left as it is. For the maintenance thread. */
+void cg_namespace_compress(struct cg_namespace *ns);
 /* An index file by way of the memory. ABSENT. */
 enum cg_err cg_namespace_load(struct cg_namespace *ns, const char *index_name, struct cg_blob **blob_out,
                               struct cg_error *err) CG_CHECK;
