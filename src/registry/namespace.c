@@ -7,11 +7,10 @@
 #include "log/log.h"
 #include "log/metrics.h"
 #include "registry/quarantine.h"
+#include "registry/ready.h"
 #include "registry/sync_state.h"
 
 #define CONFIG_MAX 16384
-/* From here on compressing takes milliseconds. */
-#define LARGE (64u * 1024)
 
 static enum cg_err list_name(void *cls, const char *index_name)
 {
@@ -176,7 +175,8 @@ static bool compress_one(void *cls, const void *key, size_t len, void *value)
 
     (void)len, (void)value;
     if (cg_index_memory_begin(ns->mem, key, &plain, &generation) == CG_OK && !plain->gzip) {
-        blob = cg_blob_new(plain->bytes, plain->len, plain->mtime, 1);
+        blob = cg_blob_new(plain->bytes, plain->len, plain->mtime, 0);
+        cg_ready_attach(ns, key, blob);
         (void)cg_index_memory_store(ns->mem, key, generation, blob);
         cg_blob_unref(&blob);
     }
@@ -213,9 +213,9 @@ static void serve(struct cg_namespace *ns, const char *index_name, const char *t
         text = cg_buf_str(&served);
         len = served.len;
     }
-    blob = cg_blob_new(text, len, mtime, len < LARGE);
+    blob = cg_blob_new(text, len, mtime, len < CG_READY_MIN);
     cg_index_memory_put(ns->mem, index_name, blob);
-    if (len >= LARGE)
+    if (len >= CG_READY_MIN)
         compress_later(ns, index_name);
     cg_blob_unref(&blob);
     cg_buf_free(&served);
@@ -253,7 +253,8 @@ static enum cg_err read_and_store(struct cg_namespace *ns, const char *index_nam
     rc = ns->st->ops->index_read(ns->st, index_name, &text, &mtime, err);
     if (rc == CG_OK) {
         cg_quarantine_apply(ns, index_name, &text, &mtime);
-        *blob_out = cg_blob_new(cg_buf_str(&text), text.len, mtime, 1);
+        *blob_out = cg_blob_new(cg_buf_str(&text), text.len, mtime, 0);
+        cg_ready_attach(ns, index_name, *blob_out);
     }
     if (rc == CG_OK || rc == CG_ERR_ABSENT)
         *stored_out = cg_index_memory_store(ns->mem, index_name, generation, *blob_out);

@@ -70,6 +70,21 @@ static enum cg_err index_since(struct cg_storage *st, int64_t since, cg_index_vi
     return disk->ops->index_since(disk, since, visit, cls, err);
 }
 
+static enum cg_err ready_read(struct cg_storage *st, const char *index_name, struct cg_buf *out, struct cg_error *err)
+{
+    struct cg_storage *disk = cg_art(st)->disk;
+
+    return disk->ops->ready_read(disk, index_name, out, err);
+}
+
+static enum cg_err ready_write(struct cg_storage *st, const char *index_name, const char *bytes, size_t len,
+                               struct cg_error *err)
+{
+    struct cg_storage *disk = cg_art(st)->disk;
+
+    return disk->ops->ready_write(disk, index_name, bytes, len, err);
+}
+
 static enum cg_err config_write(struct cg_storage *st, const char *bytes, size_t len, struct cg_error *err)
 {
     struct cg_storage *disk = cg_art(st)->disk;
@@ -285,6 +300,8 @@ static const struct cg_storage_ops art_ops = {
     .index_remove = index_remove,
     .index_each = index_each,
     .index_since = index_since,
+    .ready_read = ready_read,
+    .ready_write = ready_write,
     .config_write = config_write,
     .crate_begin = cg_art_crate_begin,
     .crate_write = cg_art_crate_write,

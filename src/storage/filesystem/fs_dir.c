@@ -213,7 +213,8 @@ enum cg_err cg_fs_file_open(int dir, const char *name, int *fd_out, struct stat 
     return CG_OK;
 }
 
-static enum cg_err write_temp(int dir, const char *temp, const char *bytes, size_t len, struct cg_error *err)
+static enum cg_err write_temp(int dir, const char *temp, const char *bytes, size_t len, bool flush,
+                              struct cg_error *err)
 {
     int fd = cg_fs_file_create(dir, temp);
     enum cg_err rc;
@@ -221,26 +222,41 @@ static enum cg_err write_temp(int dir, const char *temp, const char *bytes, size
     if (fd < 0)
         return cg_fs_broken(err, errno, "create", temp);
     rc = cg_file_write_fd(fd, temp, bytes, len, err);
-    if (rc == CG_OK)
+    if (rc == CG_OK && flush)
         rc = cg_file_sync_fd(fd, temp, err);
     cg_fs_close(fd);
     return rc == CG_OK ? CG_OK : cg_fs_demote(err);
 }
 
-enum cg_err cg_fs_file_replace(int temp_dir, int dir, const char *name, const char *bytes, size_t len,
-                               struct cg_error *err)
+/* Without leaving a temporary behind. */
+static enum cg_err put_in_place(int temp_dir, int dir, const char *name, const char *bytes, size_t len, bool flush,
+                                struct cg_error *err)
 {
     char temp[CG_FS_TEMP_SIZE];
     enum cg_err rc;
 
     cg_fs_temp_name(".tmp-", temp);
-    rc = write_temp(temp_dir, temp, bytes, len, err);
+    rc = write_temp(temp_dir, temp, bytes, len, flush, err);
     if (rc == CG_OK && renameat(temp_dir, temp, dir, name) != 0)
         rc = cg_fs_broken(err, errno, "put in place", name);
-    if (rc != CG_OK) {
+    if (rc != CG_OK)
         (void)unlinkat(temp_dir, temp, 0);
+    return rc;
+}
+
+enum cg_err cg_fs_file_put(int temp_dir, int dir, const char *name, const char *bytes, size_t len,
+                           struct cg_error *err)
+{
+    return put_in_place(temp_dir, dir, name, bytes, len, false, err);
+}
+
+enum cg_err cg_fs_file_replace(int temp_dir, int dir, const char *name, const char *bytes, size_t len,
+                               struct cg_error *err)
+{
+    enum cg_err rc = put_in_place(temp_dir, dir, name, bytes, len, true, err);
+
+    if (rc != CG_OK)
         return rc;
-    }
     /* When this flush fails, the new bytes are seen already but a crash may bring the old ones back: there is no way
      * back from a rename, so the caller is told not to rely on it. Writing the same again is always right. */
     return cg_file_sync_fd(dir, name, err) == CG_OK ? CG_OK : cg_fs_demote(err);

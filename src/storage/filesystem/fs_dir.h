@@ -48,6 +48,9 @@ enum cg_err cg_fs_file_open(int dir, const char *name, int *fd_out, struct stat 
 /* Writes to ".tmp-*" in `temp_dir`, flushes, renames to `dir`/`name`, flushes `dir`. No temporary is left behind. */
 enum cg_err cg_fs_file_replace(int temp_dir, int dir, const char *name, const char *bytes, size_t len,
                                struct cg_error *err) CG_CHECK;
+/* The same without the flushes: whole or not at all as long as the machine runs. */
+enum cg_err cg_fs_file_put(int temp_dir, int dir, const char *name, const char *bytes, size_t len,
+                           struct cg_error *err) CG_CHECK;
 /* Removes and flushes the directory; ABSENT. */
 enum cg_err cg_fs_file_remove(int dir, const char *name, struct cg_error *err) CG_CHECK;
 

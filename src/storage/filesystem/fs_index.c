@@ -146,6 +146,35 @@ enum cg_err cg_fs_index_remove(struct cg_storage *st, const char *index_name, st
     return rc;
 }
 
+enum cg_err cg_fs_ready_read(struct cg_storage *st, const char *index_name, struct cg_buf *out, struct cg_error *err)
+{
+    enum cg_err rc;
+    int dir;
+
+    CG_ASSERT(name_ok(index_name));
+    rc = open_folder(cg_fs(st)->root_fd, "ready", false, &dir, err);
+    if (rc != CG_OK)
+        return rc;
+    rc = read_file(dir, index_name, out, NULL, err);
+    cg_fs_close(dir);
+    return rc;
+}
+
+enum cg_err cg_fs_ready_write(struct cg_storage *st, const char *index_name, const char *bytes, size_t len,
+                              struct cg_error *err)
+{
+    enum cg_err rc;
+    int dir;
+
+    CG_ASSERT(name_ok(index_name));
+    rc = open_folder(cg_fs(st)->root_fd, "ready", true, &dir, err);
+    if (rc != CG_OK)
+        return rc;
+    rc = cg_fs_file_put(cg_fs(st)->index_fd, dir, index_name, bytes, len, err);
+    cg_fs_close(dir);
+    return rc;
+}
+
 enum cg_err cg_fs_config_write(struct cg_storage *st, const char *bytes, size_t len, struct cg_error *err)
 {
     struct cg_fs_storage *fs = cg_fs(st);
