@@ -127,7 +127,9 @@ static void swap_blob(struct cg_index_cache *cache, struct entry *entry, struct 
     cg_blob_unref(&old);
 }
 
-/* Second chance: what was read since the hand came by last stays for another round. */
+/* One that goes gets a new generation: of those who load a name under one generation, one alone stores. Two could have read
+ * what is on the disk before and after a change that has not come here yet, and the older one come last.
+ * Second chance: what was read since the hand came by last stays for another round. */
 static void evict(struct cg_index_cache *cache)
 {
     while (cache->bytes > cache->limit && cache->hand) {
@@ -135,7 +137,7 @@ static void evict(struct cg_index_cache *cache)
 
         cache->hand = entry->next;
         if (!atomic_exchange_explicit(&entry->used, false, memory_order_relaxed))
-            swap_blob(cache, entry, NULL, entry->generation);
+            swap_blob(cache, entry, NULL, next_generation(cache));
     }
 }
 
@@ -145,7 +147,7 @@ static void keep(struct cg_index_cache *cache, struct entry *entry, struct cg_bl
 {
     bool fits = blob && cg_blob_weight(blob) <= cache->limit;
 
-    swap_blob(cache, entry, fits ? cg_blob_ref(blob) : NULL, generation);
+    swap_blob(cache, entry, fits ? cg_blob_ref(blob) : NULL, fits ? generation : next_generation(cache));
     evict(cache);
 }
 
@@ -272,7 +274,7 @@ enum cg_err cg_index_memory_begin(struct cg_index_memory *mem, const char *index
         rc = look(entry, blob_out);
     else
         rc = complete ? CG_ERR_ABSENT : CG_ERR_AGAIN;
-    if (rc != CG_ERR_ABSENT)
+    if (rc == CG_ERR_AGAIN)
         *generation_out = entry ? entry->generation : now | UNKNOWN;
     pthread_rwlock_unlock(&shard->lock);
     return rc;
@@ -368,13 +370,25 @@ bool cg_index_memory_store(struct cg_index_memory *mem, const char *index_name, 
 
     pthread_mutex_lock(&mem->cache->lock);
     entry = find(mem, index_name);
-    same = entry ? entry->generation == generation : store_unknown(mem, index_name, generation, blob);
+    same = entry ? entry->generation == generation && !entry->blob : store_unknown(mem, index_name, generation, blob);
     if (entry && same && blob)
         keep(mem->cache, entry, blob, generation);
     else if (entry && same)
         remove_entry(mem, entry);
     pthread_mutex_unlock(&mem->cache->lock);
     return same;
+}
+
+void cg_index_memory_replace(struct cg_index_memory *mem, const char *index_name, const struct cg_blob *old,
+                             struct cg_blob *blob)
+{
+    struct entry *entry;
+
+    pthread_mutex_lock(&mem->cache->lock);
+    entry = find(mem, index_name);
+    if (entry && entry->blob == old)
+        keep(mem->cache, entry, blob, entry->generation);
+    pthread_mutex_unlock(&mem->cache->lock);
 }
 
 void cg_index_memory_put(struct cg_index_memory *mem, const char *index_name, struct cg_blob *blob)

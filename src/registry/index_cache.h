@@ -40,13 +40,16 @@ void cg_index_memory_free(struct cg_index_memory **mem);
 /* A reference to the file, ABSENT for an unknown name, AGAIN for one that is not loaded. */
 enum cg_err cg_index_memory_get(struct cg_index_memory *mem, const char *index_name,
                                 struct cg_blob **blob_out) CG_CHECK;
-/* The same; but for ABSENT also the generation to store under. */
+/* The same; with AGAIN also the generation to store under. */
 enum cg_err cg_index_memory_begin(struct cg_index_memory *mem, const char *index_name, struct cg_blob **blob_out,
                                   uint64_t *generation_out) CG_CHECK;
 /* Keeps what was loaded (takes its own reference); NULL: there is no such file, the name goes. False when the name has
- * changed since the generation was taken: load again. */
+ * changed, or somebody else has stored it, since the generation was taken: begin again. */
 bool cg_index_memory_store(struct cg_index_memory *mem, const char *index_name, uint64_t generation,
                            struct cg_blob *blob);
+/* The same file in another form (own reference), where `old` is what is loaded; else nothing. */
+void cg_index_memory_replace(struct cg_index_memory *mem, const char *index_name, const struct cg_blob *old,
+                             struct cg_blob *blob);
 /* A change: the name exists from now on with this file (own reference), or NULL: with one that has to be read first. */
 void cg_index_memory_put(struct cg_index_memory *mem, const char *index_name, struct cg_blob *blob);
 void cg_index_memory_remove(struct cg_index_memory *mem, const char *index_name);

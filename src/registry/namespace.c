@@ -171,13 +171,12 @@ static bool compress_one(void *cls, const void *key, size_t len, void *value)
 {
     struct cg_namespace *ns = cls;
     struct cg_blob *plain = NULL, *blob;
-    uint64_t generation = 0;
 
     (void)len, (void)value;
-    if (cg_index_memory_begin(ns->mem, key, &plain, &generation) == CG_OK && !plain->gzip) {
+    if (cg_index_memory_get(ns->mem, key, &plain) == CG_OK && !plain->gzip) {
         blob = cg_blob_new(plain->bytes, plain->len, plain->mtime, 0);
         cg_ready_attach(ns, key, blob);
-        (void)cg_index_memory_store(ns->mem, key, generation, blob);
+        cg_index_memory_replace(ns->mem, key, plain, blob);
         cg_blob_unref(&blob);
     }
     cg_blob_unref(&plain);

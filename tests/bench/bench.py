@@ -67,6 +67,10 @@ class Plain:
         self.nginx = servers.Nginx(env.folder("nginx"), self.root, self.cert, self.key)
         self.auth = {"Authorization": self.token}
         self.api = f"{self.gw.url}/api/cargo/payments"
+        large = f"{INDEX}pay-large"
+        assert self.nginx.zipped("zipped", large) and self.nginx.zipped("h2", f"/zipped{large}")
+        answer = self.gw.request("GET", f"/api/cargo/payments{large}", token=self.token, headers=GZIP)
+        assert answer.getheader("Content-Encoding") == "gzip"
 
     def etag(self, crate, **more):
         return self.gw.request("GET", f"/api/cargo/payments{INDEX}{crate}", token=self.token,

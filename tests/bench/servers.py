@@ -103,6 +103,10 @@ class Nginx:
     def etag(self, path):
         return re.search(r'(?i)etag: ("[^"]*")', self.curl("plain", path, "-D", "/dev/stderr").stderr)[1]
 
+    def zipped(self, way, path):
+        """Is the answer compressed, as what is compared with it?"""
+        return "content-encoding: gzip" in self.curl(way, path, "-D", "/dev/stderr", "-H", "Accept-Encoding: gzip").stderr.lower()
+
     def stop(self):
         self.process.terminate()
         self.process.wait()

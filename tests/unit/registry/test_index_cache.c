@@ -213,7 +213,8 @@ static void a_loader_never_replaces_what_is_newer(void **state)
     cg_blob_unref(&old);
 }
 
-static void an_evicted_file_may_still_be_loaded_by_who_had_begun(void **state)
+/* Each may have read what was on the disk before and after a change that is not here yet: the older must not come last. */
+static void of_those_who_load_at_once_one_stores(void **state)
 {
     struct cache_fx *f = *state;
     struct cg_blob *file = blob_of(10, 'f'), *blob = NULL;
@@ -222,11 +223,34 @@ static void an_evicted_file_may_still_be_loaded_by_who_had_begun(void **state)
     cg_index_memory_put(f->mem, "a", NULL);
     assert_int_equal(cg_index_memory_begin(f->mem, "a", &blob, &generation), CG_ERR_AGAIN);
     assert_true(cg_index_memory_store(f->mem, "a", generation, file));
+    assert_false(cg_index_memory_store(f->mem, "a", generation, file));
     cg_index_cache_set_limit(f->cache, 0);
     cg_index_cache_set_limit(f->cache, LIMIT);
+    assert_int_equal(get(f, "a"), '?');
+    assert_false(cg_index_memory_store(f->mem, "a", generation, file)); /* nor after the first one's has gone */
+    assert_int_equal(cg_index_memory_begin(f->mem, "a", &blob, &generation), CG_ERR_AGAIN);
     assert_true(cg_index_memory_store(f->mem, "a", generation, file));
-    assert_int_equal(get(f, "a"), 'f');
     cg_blob_unref(&file);
+}
+
+static void another_form_replaces_only_what_it_was_made_of(void **state)
+{
+    struct cache_fx *f = *state;
+    struct cg_blob *form = blob_of(10, 'f'), *blob = NULL;
+
+    put(f, "a", 10, 'o');
+    assert_int_equal(cg_index_memory_get(f->mem, "a", &blob), CG_OK);
+    put(f, "a", 10, 'n');
+    cg_index_memory_replace(f->mem, "a", blob, form);
+    assert_int_equal(get(f, "a"), 'n');
+    cg_blob_unref(&blob);
+    assert_int_equal(cg_index_memory_get(f->mem, "a", &blob), CG_OK);
+    cg_index_memory_replace(f->mem, "a", blob, form);
+    assert_int_equal(get(f, "a"), 'f');
+    cg_index_memory_replace(f->mem, "none", blob, form);
+    assert_int_equal(get(f, "none"), '-');
+    cg_blob_unref(&blob);
+    cg_blob_unref(&form);
 }
 
 static void a_file_that_is_gone_takes_its_name_along(void **state)
@@ -567,7 +591,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_file_over_the_whole_limit_drives_nobody_out, setup, teardown),
         cmocka_unit_test_setup_teardown(a_lower_limit_takes_effect_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(a_loader_never_replaces_what_is_newer, setup, teardown),
-        cmocka_unit_test_setup_teardown(an_evicted_file_may_still_be_loaded_by_who_had_begun, setup, teardown),
+        cmocka_unit_test_setup_teardown(of_those_who_load_at_once_one_stores, setup, teardown),
+        cmocka_unit_test_setup_teardown(another_form_replaces_only_what_it_was_made_of, setup, teardown),
         cmocka_unit_test_setup_teardown(a_file_that_is_gone_takes_its_name_along, setup, teardown),
         cmocka_unit_test_setup_teardown(a_reader_keeps_its_file_through_a_change, setup, teardown),
         cmocka_unit_test_setup_teardown(names_are_found_by_what_they_fold_to, setup, teardown),
