@@ -206,6 +206,9 @@ struct cg_metadata_ops {
                                 void *cls, struct cg_error *err) CG_CHECK;
     enum cg_err (*crate_remove)(struct cg_metadata *md, const char *ns, const char *crate,
                                 struct cg_error *err) CG_CHECK; /* derived rows and counts; owners stay */
+    /* Until when (wall seconds) all derived rows of a namespace are known to fit its index; 0 when nobody has said so. */
+    enum cg_err (*settled)(struct cg_metadata *md, const char *ns, int64_t *at_out, struct cg_error *err) CG_CHECK;
+    enum cg_err (*settled_set)(struct cg_metadata *md, const char *ns, int64_t at, struct cg_error *err) CG_CHECK;
     enum cg_err (*derived_clear)(struct cg_metadata *md, const char *ns, struct cg_error *err) CG_CHECK;
 
     /* Page of matches; *total_out counts all. */

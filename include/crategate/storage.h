@@ -82,6 +82,16 @@ struct cg_storage_ops {
                                struct cg_error *err) CG_CHECK;
     enum cg_err (*index_remove)(struct cg_storage *st, const char *index_name, struct cg_error *err) CG_CHECK;
     enum cg_err (*index_each)(struct cg_storage *st, cg_index_visit visit, void *cls, struct cg_error *err) CG_CHECK;
+    /* Those whose file may have changed at that time or later, wall seconds, whatever its own date says. NULL: it cannot
+     * be told. */
+    enum cg_err (*index_since)(struct cg_storage *st, int64_t since, cg_index_visit visit, void *cls,
+                               struct cg_error *err) CG_CHECK;
+    /* What can be made again of an index file but takes a while, by the same name; whoever reads it checks it. Whole or not
+     * at all while the machine runs, but not durable, and out of what a web server would serve. NULL: nothing is kept. */
+    enum cg_err (*ready_read)(struct cg_storage *st, const char *index_name, struct cg_buf *out,
+                              struct cg_error *err) CG_CHECK;
+    enum cg_err (*ready_write)(struct cg_storage *st, const char *index_name, const char *bytes, size_t len,
+                               struct cg_error *err) CG_CHECK;
     /* The config.json that a static web server would serve; rewritten only when it differs. */
     enum cg_err (*config_write)(struct cg_storage *st, const char *bytes, size_t len, struct cg_error *err) CG_CHECK;
 

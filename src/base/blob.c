@@ -33,7 +33,15 @@ static size_t deflate_into(const void *bytes, size_t len, char *out, size_t room
     return made;
 }
 
-static void add_gzip(struct cg_blob *blob)
+void cg_blob_set_gzip(struct cg_blob *blob, const void *gzip, size_t len)
+{
+    CG_ASSERT(!blob->gzip && len);
+    blob->gzip = cg_malloc(len);
+    memcpy(blob->gzip, gzip, len);
+    blob->gzip_len = len;
+}
+
+void cg_blob_compress(struct cg_blob *blob)
 {
     if (blob->len < GZIP_MIN || blob->len > UINT_MAX)
         return;
@@ -65,7 +73,7 @@ struct cg_blob *cg_blob_new(const void *bytes, size_t len, int64_t mtime, int co
     snprintf(blob->etag, sizeof blob->etag, "\"%.32s\"", hex);
     snprintf(blob->gzip_etag, sizeof blob->gzip_etag, "\"%.32s-gz\"", hex);
     if (compress)
-        add_gzip(blob);
+        cg_blob_compress(blob);
     return blob;
 }
 

@@ -32,6 +32,10 @@ struct cg_blob {
 struct cg_blob *cg_blob_new(const void *bytes, size_t len, int64_t mtime, int compress);
 /* Stands for an open file, which it closes at the end: no bytes, no tags. */
 struct cg_blob *cg_blob_of_file(int fd);
+/* For one that nobody else has yet and that has none: makes its gzip form as above, or takes one (a copy) that was made
+ * of the very same bytes. */
+void cg_blob_compress(struct cg_blob *blob);
+void cg_blob_set_gzip(struct cg_blob *blob, const void *gzip, size_t len);
 struct cg_blob *cg_blob_ref(struct cg_blob *blob);
 void cg_blob_unref(struct cg_blob **blob);
 /* Memory it holds, for cache accounting. */

@@ -154,7 +154,8 @@ enum cg_err cg_admission_add(struct cg_admission *a, const struct cg_package *pa
         cg_buf_addch(&a->text, '\n');
     cg_index_line_write(package, a->cksum, pubtime, yanked, &a->text);
     cg_buf_addch(&a->text, '\n');
-    if (!cg_buf_failed(&a->text))
+    a->added = !cg_buf_failed(&a->text);
+    if (a->added)
         return CG_OK;
     return cg_refuse(err, CG_ERR_TOO_LARGE, "index-size",
                      "crate `%s` has so many versions that its index file would exceed %u bytes", a->name,
@@ -181,7 +182,7 @@ void cg_admission_derive(struct cg_admission *a, const struct cg_package *packag
                                .published_by = published_by};
 
     cg_facts_read(package, size, &facts);
-    if (cg_derive_crate(&derive, &err) != CG_OK)
+    if ((a->added ? cg_derive_added(&derive, &err) : cg_derive_crate(&derive, &err)) != CG_OK)
         cg_derive_later(a->ns, a->index_name, &err);
     cg_facts_free(&facts);
 }

@@ -19,6 +19,7 @@ struct cg_admission {
     char index_name[CG_CRATE_NAME_MAX + 1];
     char cksum[CG_SHA256_HEX_SIZE];
     struct cg_buf text; /* the index file, first as it was, then with the new line */
+    bool added;         /* the latter */
 };
 
 /* Is a field of Cargo.toml given? A list that is empty is not. */
@@ -40,7 +41,8 @@ enum cg_err cg_admission_place(struct cg_admission *a, const char *cksum, bool *
 enum cg_err cg_admission_add(struct cg_admission *a, const struct cg_package *package, int64_t pubtime, bool yanked,
                              struct cg_error *err) CG_CHECK;
 enum cg_err cg_admission_write(struct cg_admission *a, struct cg_error *err) CG_CHECK;
-/* The database's rows; what cannot be written now is written later. */
+/* The database's rows; what cannot be written now is written later. After "the same again" all of the crate's, which may
+ * be missing; else those of the new line. */
 void cg_admission_derive(struct cg_admission *a, const struct cg_package *package, uint64_t size,
                          const char *published_by);
 

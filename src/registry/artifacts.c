@@ -171,9 +171,12 @@ static enum cg_err visit_crate(struct walking *w, const char *index_name)
 
 static enum cg_err visit_all(struct walking *w)
 {
-    char **names = cg_index_memory_names(w->ns->mem);
-    enum cg_err rc = CG_OK;
+    enum cg_err rc = cg_namespace_list(w->ns, w->err);
+    char **names;
 
+    if (rc != CG_OK)
+        return rc;
+    names = cg_index_memory_names(w->ns->mem);
     for (char **name = names; rc == CG_OK && *name; name++)
         if (!w->walk->may_hold || w->walk->may_hold(w->walk->cls, *name))
             rc = visit_crate(w, *name);
@@ -217,6 +220,8 @@ enum cg_err cg_registry_recheck(struct cg_registry *reg, const char *ns, size_t 
     struct cg_namespace *n = NULL;
     enum cg_err rc = cg_namespace_get(reg, ns, &n, err);
 
+    if (rc == CG_OK)
+        rc = cg_namespace_list(n, err);
     if (rc == CG_OK)
         *count_out = cg_derive_doubt_again(n);
     return rc;

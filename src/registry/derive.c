@@ -12,6 +12,9 @@
 #include "registry/quarantine.h"
 #include "registry/stored.h"
 
+/* A clock that is set back by no more than that loses nothing. */
+#define CLOCK_STEP_S 600
+
 static char *text_of(const char *text)
 {
     return cg_strdup(text ? text : "");
@@ -385,6 +388,65 @@ enum cg_err cg_derive_crate(struct cg_derive *derive, struct cg_error *err)
     return rc;
 }
 
+static bool read_last_line(const struct cg_derive *d, struct cg_index_entry *out)
+{
+    size_t len = d->len && d->text[d->len - 1] == '\n' ? d->len - 1 : d->len;
+    const char *before = memrchr(d->text, '\n', len), *line = before ? before + 1 : d->text;
+
+    return cg_index_line_read(line, len - (size_t)(line - d->text), out, NULL) == CG_OK &&
+           strcmp(out->version, d->facts[0].version) == 0;
+}
+
+/* The digest of all lines, from the crate's row and the last of them. False when the row does not do. */
+static bool digest_from_row(struct work *w, const struct cg_index_entry *last)
+{
+    const struct cg_crate_summary *row = &w->rows.summary;
+    struct cg_index_digest *d = &w->digest;
+
+    if (!cg_index_scan_find(w->d->text, w->d->len, row->max_version, &d->max) ||
+        (row->max_stable_version[0] &&
+         !cg_index_scan_find(w->d->text, w->d->len, row->max_stable_version, &d->max_stable)))
+        return false;
+    strcpy(d->name, row->name);
+    d->created_at = row->created_at;
+    d->updated_at = row->updated_at;
+    cg_index_digest_take(d, last);
+    return true;
+}
+
+static enum cg_err take_summary(void *cls, const struct cg_crate_summary *summary)
+{
+    cg_rows_keep_summary(cls, summary);
+    return CG_OK;
+}
+
+static enum cg_err derive_last(struct work *w, const struct cg_index_entry *last)
+{
+    enum cg_err rc = derive_missing(w, last);
+
+    return rc == CG_OK ? derive_summary(w) : rc;
+}
+
+enum cg_err cg_derive_added(struct cg_derive *derive, struct cg_error *err)
+{
+    struct work w = {.d = derive, .err = err};
+    struct cg_metadata *md = database(&w);
+    struct cg_index_entry last;
+    enum cg_err rc;
+
+    CG_ASSERT(derive->fact_count == 1);
+    if (!read_last_line(derive, &last))
+        return cg_derive_crate(derive, err);
+    cg_crate_name_fold(last.name, w.folded);
+    rc = md->ops->crate_get(md, derive->ns->name, w.folded, take_summary, &w.rows, NULL);
+    if (rc == CG_OK && digest_from_row(&w, &last))
+        rc = derive_last(&w, &last);
+    else
+        rc = cg_derive_crate(derive, err);
+    cg_rows_free(&w.rows);
+    return rc;
+}
+
 bool cg_derive_fits(const struct cg_derive *derive)
 {
     return !derive->missing && !derive->different && !derive->stale && !derive->summary;
@@ -460,37 +522,96 @@ void cg_derive_later(struct cg_namespace *ns, const char *index_name, const stru
     cg_derive_doubt(ns, index_name);
 }
 
-void cg_derive_doubt_all(struct cg_namespace *ns)
+/* Behind those that are there; the names, and the list, are taken over. */
+static void add_doubts(struct cg_namespace *ns, char **names, size_t count)
 {
-    char **names = cg_index_memory_names(ns->mem);
+    pthread_mutex_lock(&ns->doubts_lock);
+    ns->doubts = cg_reallocarray(ns->doubts, ns->doubt_count + count + 1, sizeof(*ns->doubts));
+    memmove(ns->doubts + count, ns->doubts, ns->doubt_count * sizeof(*ns->doubts));
+    memcpy(ns->doubts, names, count * sizeof(*names));
+    ns->doubt_count += count;
+    pthread_mutex_unlock(&ns->doubts_lock);
+    free(names);
+}
+
+static size_t doubts_left(struct cg_namespace *ns)
+{
+    pthread_mutex_lock(&ns->doubts_lock);
+    size_t count = ns->doubt_count;
+    pthread_mutex_unlock(&ns->doubts_lock);
+    return count;
+}
+
+struct names {
+    char **items;
+    size_t count;
+};
+
+static enum cg_err take_name(void *cls, const char *index_name)
+{
+    struct names *names = cls;
+
+    if ((names->count & (names->count - 1)) == 0)
+        names->items = cg_reallocarray(names->items, names->count ? 2 * names->count : 1, sizeof(*names->items));
+    names->items[names->count++] = cg_strdup(index_name);
+    return CG_OK;
+}
+
+static size_t count_names(char **names)
+{
     size_t count = 0;
 
     while (names[count])
         count++;
-    pthread_mutex_lock(&ns->doubts_lock);
-    CG_ASSERT(!ns->doubts);
-    ns->doubts = names;
-    ns->doubt_count = count;
-    pthread_mutex_unlock(&ns->doubts_lock);
+    return count;
+}
+
+static enum cg_err changed_names(struct cg_namespace *ns, int64_t since, struct names *out, struct cg_error *err)
+{
+    struct names names = {0};
+    enum cg_err rc;
+
+    if (!since || !ns->st->ops->index_since) {
+        out->items = cg_index_memory_names(ns->mem);
+        out->count = count_names(out->items);
+        return CG_OK;
+    }
+    rc = ns->st->ops->index_since(ns->st, since - CLOCK_STEP_S, take_name, &names, err);
+    if (rc == CG_OK) {
+        *out = names;
+        return CG_OK;
+    }
+    for (size_t i = 0; i < names.count; i++)
+        free(names.items[i]);
+    free(names.items);
+    return rc;
+}
+
+enum cg_err cg_derive_doubt_start(struct cg_namespace *ns, struct cg_error *err)
+{
+    struct cg_metadata *md = ns->reg->md;
+    struct names names = {0};
+    int64_t since = 0, now = cg_clock_wall_s();
+    enum cg_err rc = md->ops->settled(md, ns->name, &since, err);
+
+    if (rc == CG_OK)
+        rc = changed_names(ns, since, &names, err);
+    if (rc != CG_OK)
+        return rc;
+    add_doubts(ns, names.items, names.count);
+    ns->doubted_at = now;
+    return CG_OK;
 }
 
 size_t cg_derive_doubt_again(struct cg_namespace *ns)
 {
     char **names = cg_index_memory_names(ns->mem);
-    size_t count = 0;
+    size_t count = count_names(names);
 
-    while (names[count])
-        count++;
-    pthread_mutex_lock(&ns->doubts_lock);
-    if (ns->doubt_count < count) {
-        ns->doubts = cg_reallocarray(ns->doubts, ns->doubt_count + count, sizeof(*ns->doubts));
-        memmove(ns->doubts + count, ns->doubts, ns->doubt_count * sizeof(*ns->doubts));
-        for (size_t i = 0; i < count; i++)
-            ns->doubts[i] = cg_strdup(names[i]);
-        ns->doubt_count += count;
-    }
-    pthread_mutex_unlock(&ns->doubts_lock);
-    cg_strlist_free(&names);
+    if (doubts_left(ns) < count)
+        add_doubts(ns, names, count);
+    else
+        cg_strlist_free(&names);
     return count;
 }
 
@@ -516,6 +637,19 @@ static enum cg_err settle(struct cg_namespace *ns, const char *index_name, struc
     return rc;
 }
 
+/* Not again before the next start: what another process leaves undone meanwhile has to be found then. */
+static enum cg_err note_settled(struct cg_namespace *ns, struct cg_error *err)
+{
+    struct cg_metadata *md = ns->reg->md;
+    enum cg_err rc;
+
+    if (ns->settled || !ns->doubted_at || doubts_left(ns))
+        return CG_OK;
+    rc = md->ops->settled_set(md, ns->name, ns->doubted_at, err);
+    ns->settled = rc == CG_OK;
+    return rc;
+}
+
 enum cg_err cg_derive_settle(struct cg_namespace *ns, int64_t until_ms, struct cg_error *err)
 {
     enum cg_err rc = CG_OK;
@@ -527,5 +661,5 @@ enum cg_err cg_derive_settle(struct cg_namespace *ns, int64_t until_ms, struct c
             cg_derive_doubt(ns, name);
         free(name);
     }
-    return rc;
+    return rc == CG_OK ? note_settled(ns, err) : rc;
 }

@@ -52,6 +52,9 @@ struct cg_derive {
  * is not here; it has come to nothing, or to a part. UNAVAILABLE. Only with `gather` does it wait for another server.
  */
 enum cg_err cg_derive_crate(struct cg_derive *derive, struct cg_error *err) CG_CHECK;
+/* After a publish: the last line of the text is new, with the one package in `facts`. Looks at nothing but that line and
+ * the crate's own row, and does all that cg_derive_crate() does where that is not enough. */
+enum cg_err cg_derive_added(struct cg_derive *derive, struct cg_error *err) CG_CHECK;
 bool cg_derive_fits(const struct cg_derive *derive);
 /* The same for the crate's index file as it is now; the storage lock is the caller's. ABSENT: there is none. */
 enum cg_err cg_derive_again(struct cg_namespace *ns, const char *index_name, struct cg_error *err) CG_CHECK;
@@ -62,8 +65,8 @@ enum cg_err cg_derive_now(struct cg_namespace *ns, const char *index_name, struc
 void cg_derive_doubt(struct cg_namespace *ns, const char *index_name);
 /* The rows of a change that is done could not be written, for the reason that a derivation gave: doubt, and the log. */
 void cg_derive_later(struct cg_namespace *ns, const char *index_name, const struct cg_error *why);
-/* All of a namespace that was just opened. */
-void cg_derive_doubt_all(struct cg_namespace *ns);
+/* Those of a namespace that was just opened and listed: all that changed since its rows were last known to fit. */
+enum cg_err cg_derive_doubt_start(struct cg_namespace *ns, struct cg_error *err) CG_CHECK;
 /* All of one in use, unless as many are waiting already; how many crates it has. */
 size_t cg_derive_doubt_again(struct cg_namespace *ns);
 /* Looks at doubtful crates until none is left or the time (monotonic ms) has come. */

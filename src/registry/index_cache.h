@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 /*
  * Index files in memory. One cache for the whole registry keeps count of the
- * bytes; one index memory a namespace knows every index name of it, whether its
- * file is loaded or not, so that a name that does not exist is answered without
- * the disk. When the bytes exceed the limit, files go by second chance; names
+ * bytes; one index memory a namespace knows, once it has been listed, every
+ * index name of it, whether its file is loaded or not, so that a name that does
+ * not exist is answered without the disk. When the bytes exceed the limit, files go by second chance; names
  * stay.
  *
  * Who changes a file stores the new one here once it is durable. Who loads one
@@ -21,7 +21,6 @@
 #include <stdint.h>
 
 #include "base/blob.h"
-#include "base/map.h"
 #include "base/str.h"
 #include "crategate/err.h"
 
@@ -48,14 +47,24 @@ enum cg_err cg_index_memory_begin(struct cg_index_memory *mem, const char *index
  * read lock, as get does. */
 bool cg_index_memory_generation(struct cg_index_memory *mem, const char *index_name, uint64_t *generation_out);
 /* Keeps what was loaded (takes its own reference); NULL: there is no such file, the name goes. False when the name has
- * changed since the generation was taken: load again. */
+ * changed, or somebody else has stored it, since the generation was taken: begin again. */
 bool cg_index_memory_store(struct cg_index_memory *mem, const char *index_name, uint64_t generation,
                            struct cg_blob *blob);
+/* The same file in another form (own reference), where `old` is what is loaded; else nothing. */
+void cg_index_memory_replace(struct cg_index_memory *mem, const char *index_name, const struct cg_blob *old,
+                             struct cg_blob *blob);
 /* A change: the name exists from now on with this file (own reference), or NULL: with one that has to be read first. */
 void cg_index_memory_put(struct cg_index_memory *mem, const char *index_name, struct cg_blob *blob);
 void cg_index_memory_remove(struct cg_index_memory *mem, const char *index_name);
-/* The names are these (keys of the map; values are not looked at) and no file is loaded. */
-void cg_index_memory_reset(struct cg_index_memory *mem, struct cg_map *names);
+/* What names there are: begin, each name, end. No file is loaded afterwards, and what was not named is no more. Until the
+ * first such listing has ended, a name that is not known is AGAIN, never ABSENT: whoever wants it has to look. Without
+ * an end nothing goes, and the next listing begins anew. One listing at a time. */
+void cg_index_memory_list_begin(struct cg_index_memory *mem);
+void cg_index_memory_list_name(struct cg_index_memory *mem, const char *index_name);
+void cg_index_memory_list_end(struct cg_index_memory *mem);
+bool cg_index_memory_complete(struct cg_index_memory *mem);
+/* What is being loaded of names that are not known yet is to be loaded again. */
+void cg_index_memory_doubt(struct cg_index_memory *mem);
 
 /* A known index name that folds to the same as `name`, into out; false when there is none. */
 bool cg_index_memory_folded(struct cg_index_memory *mem, const char *name, char out[CG_CRATE_NAME_MAX + 1]);

@@ -44,6 +44,8 @@ enum cg_err cg_index_each(const char *text, size_t len, cg_index_entry_visit vis
 /* The entry of that version (build metadata ignored). ABSENT. */
 enum cg_err cg_index_find(const char *text, size_t len, const struct cg_semver *version, struct cg_index_entry *out,
                           struct cg_error *err) CG_CHECK;
+/* Cheaper: false only when no line of the text is of that version. */
+bool cg_index_may_hold(const char *text, size_t len, const struct cg_semver *version);
 /* The file's text with one line's yanked flag set; *changed_out false when it already was so. */
 enum cg_err cg_index_set_yanked(const char *text, size_t len, const struct cg_semver *version, bool yanked,
                                 struct cg_buf *out, bool *changed_out, struct cg_error *err) CG_CHECK;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 /* Reading index files back: entries, one entry, the yanked flag. */
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -105,11 +107,47 @@ enum cg_err cg_index_each(const char *text, size_t len, cg_index_entry_visit vis
     return ret;
 }
 
-/* Reads a line and says whether it is of that version. Unreadable lines are passed over, as cargo does. */
-static bool is_version(const char *line, size_t len, const struct cg_semver *version, struct cg_index_entry *entry)
+/* How a version begins where a line tells it: one that is equal has these letters behind a quotation mark, and JSON has
+ * but one way to write them otherwise. So most lines need not be parsed to know that they are of another version. */
+struct spelling {
+    char text[CG_VERSION_MAX + 72];
+    size_t len;
+};
+
+static struct spelling spelling_of(const struct cg_semver *v)
 {
-    return len && cg_index_line_read(line, len, entry, NULL) == CG_OK &&
-           cg_semver_compare(&entry->semver, version) == 0;
+    struct spelling s;
+    int len = snprintf(s.text, sizeof(s.text), "\"%" PRIu64 ".%" PRIu64 ".%" PRIu64 "%s%s", v->major, v->minor, v->patch,
+                       v->pre[0] ? "-" : "", v->pre);
+
+    s.len = (size_t)len;
+    return s;
+}
+
+static bool may_hold(const char *text, size_t len, const struct spelling *s)
+{
+    return memmem(text, len, s->text, s->len) || memmem(text, len, "\\u", 2);
+}
+
+bool cg_index_may_hold(const char *text, size_t len, const struct cg_semver *version)
+{
+    struct spelling s = spelling_of(version);
+
+    return may_hold(text, len, &s);
+}
+
+/* What is asked of each line, and its answer. */
+struct wanted {
+    const struct cg_semver *version;
+    struct spelling spelling;
+    struct cg_index_entry entry;
+};
+
+/* Reads a line and says whether it is of that version. Unreadable lines are passed over, as cargo does. */
+static bool is_version(const char *line, size_t len, struct wanted *w)
+{
+    return len && may_hold(line, len, &w->spelling) && cg_index_line_read(line, len, &w->entry, NULL) == CG_OK &&
+           cg_semver_compare(&w->entry.semver, w->version) == 0;
 }
 
 static enum cg_err absent(struct cg_error *err)
@@ -122,10 +160,12 @@ enum cg_err cg_index_find(const char *text, size_t len, const struct cg_semver *
 {
     const char *at = text, *line;
     size_t line_len;
-    struct cg_index_entry entry;
+    struct wanted w = {.version = version, .spelling = spelling_of(version)};
+    if (!may_hold(text, len, &w.spelling))
+        return absent(err);
     while (next_line(&at, text + len, &line, &line_len))
-        if (is_version(line, line_len, version, &entry)) {
-            *out = entry;
+        if (is_version(line, line_len, &w)) {
+            *out = w.entry;
             return CG_OK;
         }
     return absent(err);
@@ -152,16 +192,16 @@ enum cg_err cg_index_set_yanked(const char *text, size_t len, const struct cg_se
     const char *at = text, *line;
     size_t line_len;
     bool found = false, changed = false;
-    struct cg_index_entry entry;
+    struct wanted w = {.version = version, .spelling = spelling_of(version)};
     while (next_line(&at, text + len, &line, &line_len)) {
-        bool ours = is_version(line, line_len, version, &entry);
+        bool ours = is_version(line, line_len, &w);
         found |= ours;
-        if (!ours || entry.yanked == yanked) {
+        if (!ours || w.entry.yanked == yanked) {
             cg_buf_add(out, line, (size_t)(at - line));
             continue;
         }
         changed = true;
-        flag_line(&entry, yanked, out);
+        flag_line(&w.entry, yanked, out);
         cg_buf_add(out, line + line_len, (size_t)(at - line) - line_len);
     }
     if (!found) {

@@ -68,6 +68,8 @@ bool cg_index_scan_find(const char *text, size_t len, const char *version, struc
         return false;
     if (find_spelling(text, len, version, out))
         return true;
+    if (!cg_index_may_hold(text, len, &semver))
+        return false;
     cg_index_scan_begin(&scan, text, len);
     while (cg_index_scan_next(&scan, &entry)) {
         if (!means(&entry, version, &semver))
@@ -90,7 +92,7 @@ static bool better(const struct cg_index_entry *a, const struct cg_index_entry *
     return cg_semver_compare(&a->semver, &b->semver) > 0;
 }
 
-static void take(struct cg_index_digest *d, const struct cg_index_entry *entry)
+void cg_index_digest_take(struct cg_index_digest *d, const struct cg_index_entry *entry)
 {
     if (better(entry, &d->max))
         d->max = *entry;
@@ -117,7 +119,7 @@ bool cg_index_digest(const char *text, size_t len, struct cg_index_digest *out)
     while (cg_index_scan_next(&scan, &entry)) {
         if (out->count == 0)
             strcpy(out->name, entry.name); /* both hold CG_CRATE_NAME_MAX */
-        take(out, &entry);
+        cg_index_digest_take(out, &entry);
     }
     return out->count > 0;
 }

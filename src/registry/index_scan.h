@@ -35,6 +35,8 @@ struct cg_index_digest {
     int64_t created_at, updated_at; /* wall seconds; 0 where no line tells */
 };
 
+/* One more line, behind those before. */
+void cg_index_digest_take(struct cg_index_digest *digest, const struct cg_index_entry *entry);
 /* False when no line can be read. */
 bool cg_index_digest(const char *text, size_t len, struct cg_index_digest *out);
 

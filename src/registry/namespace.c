@@ -6,33 +6,33 @@
 #include "crategate/clock.h"
 #include "log/log.h"
 #include "log/metrics.h"
-#include "registry/derive.h"
 #include "registry/quarantine.h"
+#include "registry/ready.h"
 #include "registry/sync_state.h"
 
 #define CONFIG_MAX 16384
 
-static enum cg_err collect_name(void *cls, const char *index_name)
+static enum cg_err list_name(void *cls, const char *index_name)
 {
     char canonical[CG_CRATE_NAME_MAX + 1];
 
     /* What cannot be asked for need not be known. */
     if (cg_index_name(index_name, canonical) && strcmp(canonical, index_name) == 0)
-        cg_map_put(cls, index_name, cls);
+        cg_index_memory_list_name(cls, index_name);
     return CG_OK;
 }
 
 /* The generation is read before the names: a change in between is noticed the next time. */
 static enum cg_err read_names(struct cg_namespace *ns, int64_t generation, struct cg_error *err)
 {
-    struct cg_map *names = cg_map_new(NULL);
-    enum cg_err rc = ns->st->ops->index_each(ns->st, collect_name, names, err);
+    enum cg_err rc;
 
+    cg_index_memory_list_begin(ns->mem);
+    rc = ns->st->ops->index_each(ns->st, list_name, ns->mem, err);
     if (rc == CG_OK) {
-        cg_index_memory_reset(ns->mem, names);
+        cg_index_memory_list_end(ns->mem);
         ns->generation = generation;
     }
-    cg_map_free(&names);
     return rc;
 }
 
@@ -47,6 +47,20 @@ enum cg_err cg_namespace_refresh(struct cg_namespace *ns, struct cg_error *err)
     enum cg_err rc = index_generation(ns->reg, &generation, err);
 
     return rc == CG_OK && generation != ns->generation ? read_names(ns, generation, err) : rc;
+}
+
+enum cg_err cg_namespace_list(struct cg_namespace *ns, struct cg_error *err)
+{
+    enum cg_err rc;
+
+    if (cg_index_memory_complete(ns->mem))
+        return CG_OK;
+    rc = ns->st->ops->lock(ns->st, err);
+    if (rc != CG_OK)
+        return rc;
+    rc = cg_namespace_refresh(ns, err);
+    ns->st->ops->unlock(ns->st);
+    return rc;
 }
 
 enum cg_err cg_namespace_write_config(struct cg_namespace *ns, const char *public_url, struct cg_error *err)
@@ -66,20 +80,14 @@ enum cg_err cg_namespace_write_config(struct cg_namespace *ns, const char *publi
     return rc;
 }
 
+/* The names are not listed here: with very many of them that takes a while, and until it is done the disk is asked about
+ * each name that somebody wants. */
 static enum cg_err fill(struct cg_namespace *ns, const char *public_url, struct cg_error *err)
 {
-    int64_t generation = 0;
-    enum cg_err rc = index_generation(ns->reg, &generation, err);
+    enum cg_err rc = cg_quarantine_load(ns, err);
 
-    if (rc == CG_OK)
-        rc = read_names(ns, generation, err);
-    if (rc == CG_OK)
-        rc = cg_quarantine_load(ns, err);
-    if (rc == CG_OK)
-        rc = cg_namespace_write_config(ns, public_url, err);
-    if (rc == CG_OK)
-        cg_derive_doubt_all(ns);
-    return rc;
+    ns->generation = -1;
+    return rc == CG_OK ? cg_namespace_write_config(ns, public_url, err) : rc;
 }
 
 enum cg_err cg_namespace_open(struct cg_registry *reg, const struct cg_conf *conf, const struct cg_conf_namespace *ns,
@@ -99,6 +107,8 @@ enum cg_err cg_namespace_open(struct cg_registry *reg, const struct cg_conf *con
     n->quarantine = cg_quarantine_new();
     n->sync = cg_sync_state_new();
     n->counts = cg_map_new(free);
+    n->plain = cg_map_new(NULL);
+    pthread_mutex_init(&n->plain_lock, NULL);
     pthread_mutex_init(&n->counts_lock, NULL);
     pthread_mutex_init(&n->doubts_lock, NULL);
     rc = fill(n, conf->public_url, err);
@@ -118,6 +128,8 @@ void cg_namespace_free(struct cg_namespace **ns)
         free(n->doubts[i]);
     free(n->doubts);
     cg_map_free(&n->counts);
+    cg_map_free(&n->plain);
+    pthread_mutex_destroy(&n->plain_lock);
     cg_quarantine_free(&n->quarantine);
     cg_sync_state_free(&n->sync);
     cg_index_memory_free(&n->mem);
@@ -147,6 +159,45 @@ enum cg_err cg_namespace_read(struct cg_namespace *ns, const char *index_name, s
     return ns->st->ops->index_read(ns->st, index_name, text, NULL, err);
 }
 
+static void compress_later(struct cg_namespace *ns, const char *index_name)
+{
+    pthread_mutex_lock(&ns->plain_lock);
+    cg_map_put(ns->plain, index_name, ns);
+    pthread_mutex_unlock(&ns->plain_lock);
+}
+
+/* What has changed again, or gone from memory, since is left alone: it has been noted anew, or will be read anew. */
+static bool compress_one(void *cls, const void *key, size_t len, void *value)
+{
+    struct cg_namespace *ns = cls;
+    struct cg_blob *plain = NULL, *blob;
+
+    (void)len, (void)value;
+    if (cg_index_memory_get(ns->mem, key, &plain) == CG_OK && !plain->gzip) {
+        blob = cg_blob_new(plain->bytes, plain->len, plain->mtime, 0);
+        cg_ready_attach(ns, key, blob);
+        cg_index_memory_replace(ns->mem, key, plain, blob);
+        cg_blob_unref(&blob);
+    }
+    cg_blob_unref(&plain);
+    return false;
+}
+
+void cg_namespace_compress(struct cg_namespace *ns)
+{
+    struct cg_map *names = NULL;
+
+    pthread_mutex_lock(&ns->plain_lock);
+    if (cg_map_count(ns->plain)) {
+        names = ns->plain;
+        ns->plain = cg_map_new(NULL);
+    }
+    pthread_mutex_unlock(&ns->plain_lock);
+    if (names)
+        cg_map_each(names, compress_one, ns);
+    cg_map_free(&names);
+}
+
 /* What is served of a text that is new on the disk. */
 static void serve(struct cg_namespace *ns, const char *index_name, const char *text, size_t len)
 {
@@ -161,8 +212,10 @@ static void serve(struct cg_namespace *ns, const char *index_name, const char *t
         text = cg_buf_str(&served);
         len = served.len;
     }
-    blob = cg_blob_new(text, len, mtime, 1);
+    blob = cg_blob_new(text, len, mtime, len < CG_READY_MIN);
     cg_index_memory_put(ns->mem, index_name, blob);
+    if (len >= CG_READY_MIN)
+        compress_later(ns, index_name);
     cg_blob_unref(&blob);
     cg_buf_free(&served);
 }
@@ -199,7 +252,8 @@ static enum cg_err read_and_store(struct cg_namespace *ns, const char *index_nam
     rc = ns->st->ops->index_read(ns->st, index_name, &text, &mtime, err);
     if (rc == CG_OK) {
         cg_quarantine_apply(ns, index_name, &text, &mtime);
-        *blob_out = cg_blob_new(cg_buf_str(&text), text.len, mtime, 1);
+        *blob_out = cg_blob_new(cg_buf_str(&text), text.len, mtime, 0);
+        cg_ready_attach(ns, index_name, *blob_out);
     }
     if (rc == CG_OK || rc == CG_ERR_ABSENT)
         *stored_out = cg_index_memory_store(ns->mem, index_name, generation, *blob_out);

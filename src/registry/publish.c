@@ -57,8 +57,12 @@ static enum cg_err read_metadata(struct publish *p, const struct cg_source *body
 static enum cg_err decide(struct publish *p)
 {
     char twin[CG_CRATE_NAME_MAX + 1];
-    bool exists = p->ns && cg_index_memory_folded(p->ns->mem, p->metadata.name, twin);
+    enum cg_err rc = p->ns ? cg_namespace_list(p->ns, p->err) : CG_OK;
+    bool exists;
 
+    if (rc != CG_OK)
+        return rc;
+    exists = p->ns && cg_index_memory_folded(p->ns->mem, p->metadata.name, twin);
     return cg_change_decide(p->reg, p->change, exists ? CG_ACTION_PUBLISH_UPDATE : CG_ACTION_PUBLISH_NEW,
                             p->metadata.name, p->err);
 }

@@ -102,6 +102,8 @@ static void forget_served(struct cg_namespace *ns, const char *name)
 
     if (cg_index_memory_folded(ns->mem, name, known))
         cg_index_memory_put(ns->mem, known, NULL);
+    else
+        cg_index_memory_doubt(ns->mem);
 }
 
 static bool forget_item(void *cls, const void *key, size_t len, void *value)

@@ -198,9 +198,12 @@ static bool tick_namespace(void *cls, const void *key, size_t len, void *value)
     (void)key, (void)len;
     if (!atomic_load(&ns->in_use)) /* its counts wait */
         return false;
+    cg_namespace_compress(ns);
     rc = cg_counts_flush(ns, err);
     if (rc == CG_OK && (tick->generation != ns->generation || !cg_quarantine_current(ns, tick->quarantine)))
         rc = refresh_locked(ns, err);
+    if (rc == CG_OK && !ns->doubted_at)
+        rc = cg_derive_doubt_start(ns, err);
     if (rc == CG_OK && !ns->st->ops->crate_read) /* else somebody who may wait for another server does it */
         rc = cg_derive_settle(ns, tick->until_ms, err);
     if (tick->rc == CG_OK)

@@ -4,7 +4,7 @@
  * a crate is found in one.
  *
  * Locks, in this order: a namespace's storage lock (around every change of it),
- * then the index memory's own; `counts_lock`, `doubts_lock` and the locks of
+ * then the index memory's own; `counts_lock`, `doubts_lock`, `plain_lock` and the locks of
  * quarantine.h and sync_state.h are leaves.
  */
 #ifndef CG_REGISTRY_REGISTRY_PRIV_H
@@ -37,14 +37,20 @@ struct cg_namespace {
     struct cg_quarantine *quarantine; /* never NULL */
     struct cg_sync_state *sync;       /* likewise; of use where the storage has other writers */
 
+    /* Large files that a change has put into memory as they are: compressing one takes longer than all else of a publish. */
+    pthread_mutex_t plain_lock;
+    struct cg_map *plain; /* index names */
+
     pthread_mutex_t counts_lock;
     struct cg_map *counts; /* downloads not yet in the database, download.c */
 
-    /* Crates whose derived rows may not fit their index file: all at the start, because the last process may have been
-     * killed between the two, later those whose rows could not be written. */
+    /* Crates whose derived rows may not fit their index file: at the start those that changed since all were known to fit,
+     * because the last process may have been killed between the two, later those whose rows could not be written. */
     pthread_mutex_t doubts_lock;
     char **doubts;
     size_t doubt_count;
+    int64_t doubted_at; /* wall seconds: when those of the start were collected; 0: not yet. The maintenance thread's */
+    bool settled;       /* none of them is left, and the database knows; likewise */
 };
 
 struct cg_registry {
@@ -70,14 +76,18 @@ enum cg_err cg_namespace_write_config(struct cg_namespace *ns, const char *publi
 /* ABSENT with a sentence. */
 enum cg_err cg_namespace_get(struct cg_registry *reg, const char *name, struct cg_namespace **ns_out,
                              struct cg_error *err) CG_CHECK;
-/* Reads the names again when another process has changed the index. Under the storage lock. */
+/* Reads the names when they have not been, and again when another process has changed the index. Under the storage lock. */
 enum cg_err cg_namespace_refresh(struct cg_namespace *ns, struct cg_error *err) CG_CHECK;
+/* For who needs to know of every name, and not under the storage lock: reads them when nobody has yet. */
+enum cg_err cg_namespace_list(struct cg_namespace *ns, struct cg_error *err) CG_CHECK;
 /* The index file as the storage has it, appended to `text`, which must be able to hold CG_INDEX_FILE_MAX. */
 enum cg_err cg_namespace_read(struct cg_namespace *ns, const char *index_name, struct cg_buf *text,
                               struct cg_error *err) CG_CHECK;
 /* Replaces an index file, in the storage and then in memory; with len 0 it goes. Under the storage lock. */
 enum cg_err cg_namespace_write(struct cg_namespace *ns, const char *index_name, const char *text, size_t len,
                                struct cg_error *err) CG_CHECK;
+/* Compresses what changes have left as it is. For the maintenance thread. */
+void cg_namespace_compress(struct cg_namespace *ns);
 /* An index file by way of the memory. ABSENT. */
 enum cg_err cg_namespace_load(struct cg_namespace *ns, const char *index_name, struct cg_blob **blob_out,
                               struct cg_error *err) CG_CHECK;

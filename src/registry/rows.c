@@ -36,12 +36,15 @@ static void copy_summary(const struct cg_crate_summary *from, struct cg_crate_su
     to->repository = cg_strdup(from->repository);
 }
 
-static enum cg_err take_summary(void *cls, const struct cg_crate_summary *summary)
+void cg_rows_keep_summary(struct cg_rows *rows, const struct cg_crate_summary *summary)
 {
-    struct cg_rows *rows = cls;
-
     copy_summary(summary, &rows->summary);
     rows->has_summary = true;
+}
+
+static enum cg_err take_summary(void *cls, const struct cg_crate_summary *summary)
+{
+    cg_rows_keep_summary(cls, summary);
     return CG_OK;
 }
 
@@ -60,6 +63,11 @@ static void free_summary(struct cg_crate_summary *s)
         free_text(texts[i]);
 }
 
+static int by_version(const void *a, const void *b)
+{
+    return strcmp(((const struct cg_row *)a)->row.version, ((const struct cg_row *)b)->row.version);
+}
+
 enum cg_err cg_rows_read(struct cg_registry *reg, const char *ns, const char *name, struct cg_rows *out,
                          struct cg_error *err)
 {
@@ -76,6 +84,8 @@ enum cg_err cg_rows_read(struct cg_registry *reg, const char *ns, const char *na
         copy_summary(&none, &rows.summary);
         rc = CG_OK;
     }
+    if (rc == CG_OK && rows.count)
+        qsort(rows.items, rows.count, sizeof(*rows.items), by_version);
     if (rc == CG_OK)
         *out = rows;
     else
@@ -98,8 +108,7 @@ void cg_rows_free(struct cg_rows *rows)
 
 struct cg_row *cg_rows_find(const struct cg_rows *rows, const char *version)
 {
-    for (size_t i = 0; i < rows->count; i++)
-        if (strcmp(rows->items[i].row.version, version) == 0)
-            return &rows->items[i];
-    return NULL;
+    struct cg_row key = {.row = {.version = version}};
+
+    return rows->count ? bsearch(&key, rows->items, rows->count, sizeof(key), by_version) : NULL;
 }

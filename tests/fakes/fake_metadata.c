@@ -63,6 +63,7 @@ struct fake {
     struct owner_row *owners;
     uint32_t last_owner_id;
     struct cg_map *generations; /* name -> int64_t */
+    struct cg_map *settled;     /* namespace -> int64_t */
     struct crate_row *crates;
     struct cg_fake_metadata_counts counts;
 };
@@ -404,6 +405,31 @@ static enum cg_err fake_generation(struct cg_metadata *md, const char *what, int
     if (rc == CG_OK)
         *value_out = value ? *value : 0;
     return leave(f, rc);
+}
+
+static enum cg_err fake_settled(struct cg_metadata *md, const char *ns, int64_t *at_out, struct cg_error *err)
+{
+    struct fake *f = fake_of(md);
+    enum cg_err rc = enter(f, "settled", err);
+    const int64_t *at = cg_map_get(f->settled, ns);
+
+    if (rc == CG_OK)
+        *at_out = at ? *at : 0;
+    return leave(f, rc);
+}
+
+static enum cg_err fake_settled_set(struct cg_metadata *md, const char *ns, int64_t at, struct cg_error *err)
+{
+    struct fake *f = fake_of(md);
+    enum cg_err rc = enter(f, "settled_set", err);
+    int64_t *copy;
+
+    if (rc != CG_OK)
+        return leave(f, rc);
+    copy = cg_malloc(sizeof(*copy));
+    *copy = at;
+    cg_map_put(f->settled, ns, copy);
+    return leave(f, CG_OK);
 }
 
 static enum cg_err fake_generation_bump(struct cg_metadata *md, const char *what, struct cg_error *err)
@@ -836,6 +862,7 @@ static void fake_free(struct cg_metadata *md)
     while (f->crates)
         drop_crate(&f->crates);
     cg_map_free(&f->generations);
+    cg_map_free(&f->settled);
     pthread_mutex_destroy(&f->lock);
     free(f);
 }
@@ -851,6 +878,8 @@ static const struct cg_metadata_ops OPS = {
     .subject_delete = fake_subject_delete,
     .generation = fake_generation,
     .generation_bump = fake_generation_bump,
+    .settled = fake_settled,
+    .settled_set = fake_settled_set,
     .owner_add = fake_owner_add,
     .owner_remove = fake_owner_remove,
     .owner_each = fake_owner_each,
@@ -879,6 +908,7 @@ struct cg_metadata *cg_fake_metadata_new(void)
 
     f->base.ops = &OPS;
     f->generations = cg_map_new(free);
+    f->settled = cg_map_new(free);
     pthread_mutex_init(&f->lock, NULL);
     return &f->base;
 }

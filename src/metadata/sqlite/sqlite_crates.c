@@ -31,6 +31,13 @@ enum cg_err cg_sqlite_downloads_add(struct cg_metadata *md, const struct cg_down
 static enum cg_err put_summary(struct cg_sqlite_conn *conn, const struct cg_crate_summary *s, int64_t *id_out,
                                struct cg_error *err)
 {
+    enum cg_err rc = cg_sqlite_run(conn, CG_SQL_SPACE_ADD, CG_SQL_ARGS(CG_SQL_TEXT(s->namespace_name)), err);
+
+    if (rc == CG_OK)
+        rc = cg_sqlite_run(conn, CG_SQL_TOTAL_ADD, CG_SQL_ARGS(CG_SQL_TEXT(s->namespace_name), CG_SQL_TEXT(s->crate)),
+                           err);
+    if (rc != CG_OK)
+        return rc;
     return cg_sqlite_value(conn, CG_SQL_CRATE_PUT,
                            CG_SQL_ARGS(CG_SQL_TEXT(s->namespace_name), CG_SQL_TEXT(s->crate), CG_SQL_TEXT(s->name),
                                        CG_SQL_TEXT(s->max_version), CG_SQL_TEXT(s->max_stable_version),
@@ -179,9 +186,31 @@ enum cg_err cg_sqlite_crate_remove(struct cg_metadata *md, const char *ns, const
     return run_all(md, sqls, sizeof(sqls) / sizeof(sqls[0]), CG_SQL_ARGS(CG_SQL_TEXT(ns), CG_SQL_TEXT(crate)), err);
 }
 
+static enum cg_err take_time(void *cls, sqlite3_stmt *row)
+{
+    *(int64_t *)cls = sqlite3_column_int64(row, 0);
+    return CG_OK;
+}
+
+enum cg_err cg_sqlite_settled(struct cg_metadata *md, const char *ns, int64_t *at_out, struct cg_error *err)
+{
+    int64_t at = 0;
+    enum cg_err rc = cg_sqlite_query(md, CG_SQL_SETTLED, CG_SQL_ARGS(CG_SQL_TEXT(ns)), take_time, &at, err);
+
+    if (rc == CG_OK)
+        *at_out = at;
+    return rc;
+}
+
+enum cg_err cg_sqlite_settled_set(struct cg_metadata *md, const char *ns, int64_t at, struct cg_error *err)
+{
+    return cg_sqlite_change(md, CG_SQL_SETTLED_SET, CG_SQL_ARGS(CG_SQL_TEXT(ns), CG_SQL_INT(at)), err);
+}
+
 enum cg_err cg_sqlite_derived_clear(struct cg_metadata *md, const char *ns, struct cg_error *err)
 {
-    static const enum cg_sql sqls[] = {CG_SQL_TEXT_CLEAR, CG_SQL_CRATE_CLEAR, CG_SQL_VERSION_CLEAR};
+    static const enum cg_sql sqls[] = {CG_SQL_TEXT_CLEAR, CG_SQL_CRATE_CLEAR, CG_SQL_VERSION_CLEAR, CG_SQL_SPACE_CLEAR,
+                                       CG_SQL_SETTLED_CLEAR};
     /* What is cleared may be cleared because it is damaged; the full-text index is made anew from its own rows first,
      * or nothing could be deleted from it. */
     enum cg_err rc = cg_sqlite_change(md, CG_SQL_TEXT_REBUILD, CG_SQL_NO_ARGS, err);

@@ -106,6 +106,8 @@ enum cg_err cg_sqlite_version_each(struct cg_metadata *md, const char *ns, const
                                    void *cls, struct cg_error *err) CG_CHECK;
 enum cg_err cg_sqlite_crate_remove(struct cg_metadata *md, const char *ns, const char *crate,
                                    struct cg_error *err) CG_CHECK;
+enum cg_err cg_sqlite_settled(struct cg_metadata *md, const char *ns, int64_t *at_out, struct cg_error *err) CG_CHECK;
+enum cg_err cg_sqlite_settled_set(struct cg_metadata *md, const char *ns, int64_t at, struct cg_error *err) CG_CHECK;
 enum cg_err cg_sqlite_derived_clear(struct cg_metadata *md, const char *ns, struct cg_error *err) CG_CHECK;
 
 /* sqlite_search.c */

@@ -65,7 +65,32 @@ static const char migration_3[] =
     " ns TEXT NOT NULL, crate TEXT NOT NULL, version TEXT NOT NULL, yanked INTEGER NOT NULL,"
     " noted_at INTEGER NOT NULL, PRIMARY KEY (ns, crate, version)) WITHOUT ROWID;";
 
-static const char *const migrations[] = {migration_1, migration_2, migration_3};
+/* The crates of a namespace have the ids of one range, so that a full-text search, which knows rowids only, stays in its
+ * namespace without asking about each match; and they are counted as they come and go. */
+static const char migration_4[] =
+    "CREATE TABLE space ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT CHECK (id < 4194304), ns TEXT NOT NULL UNIQUE, crates INTEGER NOT NULL,"
+    " first_id INTEGER GENERATED ALWAYS AS (id << 40), last_id INTEGER GENERATED ALWAYS AS ((id << 40) | 1099511627775));"
+    "INSERT INTO space (ns, crates) SELECT ns, count(*) FROM crate GROUP BY ns;"
+    "UPDATE crate SET id = id + (SELECT first_id FROM space WHERE space.ns = crate.ns);"
+    "CREATE TRIGGER crate_added AFTER INSERT ON crate BEGIN"
+    " UPDATE space SET crates = crates + 1 WHERE ns = NEW.ns; END;"
+    "CREATE TRIGGER crate_removed AFTER DELETE ON crate BEGIN"
+    " UPDATE space SET crates = crates - 1 WHERE ns = OLD.ns; END;"
+    "DROP TABLE search_text;"
+    "CREATE VIRTUAL TABLE search_text USING fts5 ("
+    " name, description, keywords, tokenize = 'unicode61 remove_diacritics 2', prefix = '1 2 3');"
+    "INSERT INTO search_text (rowid, name, description, keywords)"
+    " SELECT id, name || ' ' || replace(replace(name, '-', ''), '_', ''), description, keywords FROM crate;"
+    "CREATE INDEX crate_updated ON crate (ns, updated_at DESC, crate);"
+    "CREATE INDEX crate_created ON crate (ns, created_at DESC, crate);"
+    "INSERT INTO download_total (ns, crate, count) SELECT ns, crate, 0 FROM crate WHERE true"
+    " ON CONFLICT (ns, crate) DO NOTHING;"
+    "CREATE INDEX download_total_count ON download_total (ns, count DESC, crate);"
+    /* Until when all derived rows of a namespace are known to fit its index, wall seconds. */
+    "CREATE TABLE settled (ns TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;";
+
+static const char *const migrations[] = {migration_1, migration_2, migration_3, migration_4};
 
 #define MIGRATION_COUNT ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))
 

@@ -91,15 +91,27 @@ static enum cg_sql statement(enum cg_search_sort sort, bool all)
     return all ? CG_SQL_ALL_ALPHA : CG_SQL_MATCHES_RELEVANCE;
 }
 
+/* More matches than that are not all weighed. */
+#define BROAD 1000
+
 /* A page and the count of all, from one state of the database. */
 struct page {
     enum cg_sql count;
     const struct cg_sqlite_arg *count_args;
     enum cg_sql rows;
     const struct cg_sqlite_arg *row_args;
+    enum cg_sql broad_rows; /* instead of the two above where there are more than BROAD */
+    const struct cg_sqlite_arg *broad_args; /* NULL: there is no such way */
     cg_sqlite_row row;
     void *cls;
 };
+
+static enum cg_err read_rows(struct cg_sqlite_conn *conn, const struct page *page, int64_t total, struct cg_error *err)
+{
+    if (page->broad_args && total > BROAD)
+        return cg_sqlite_each(conn, page->broad_rows, page->broad_args, page->row, page->cls, err);
+    return cg_sqlite_each(conn, page->rows, page->row_args, page->row, page->cls, err);
+}
 
 static enum cg_err read_page(struct cg_metadata *md, const struct page *page, uint64_t *total_out, struct cg_error *err)
 {
@@ -113,7 +125,7 @@ static enum cg_err read_page(struct cg_metadata *md, const struct page *page, ui
     if (rc == CG_OK)
         rc = cg_sqlite_value(conn, page->count, page->count_args, &total, err);
     if (rc == CG_OK)
-        rc = cg_sqlite_each(conn, page->rows, page->row_args, page->row, page->cls, err);
+        rc = read_rows(conn, page, total, err);
     if (!sqlite3_get_autocommit(conn->db)) {
         enum cg_err ended = cg_sqlite_run(conn, CG_SQL_ROLLBACK, CG_SQL_NO_ARGS, rc == CG_OK ? err : NULL);
 
@@ -144,32 +156,56 @@ static enum cg_err visit_match(void *cls, sqlite3_stmt *row)
     return walk->visit(walk->cls, &summary);
 }
 
+/* A query as the statements take it. */
+struct asked {
+    struct cg_buf match, named; /* expressions: all columns, names only */
+    struct cg_buf name;         /* the folded name that was meant */
+};
+
+static void ask(struct asked *asked, const char *query)
+{
+    cg_buf_init(&asked->match, 2 * QUERY_MAX);
+    cg_buf_init(&asked->named, 3 * QUERY_MAX);
+    cg_buf_init(&asked->name, 2 * QUERY_MAX);
+    read_query(query ? query : "", &asked->match, &asked->name);
+    cg_buf_addf(&asked->named, "name : (%s)", cg_buf_str(&asked->match));
+}
+
+static void asked_free(struct asked *asked)
+{
+    cg_buf_free(&asked->match);
+    cg_buf_free(&asked->named);
+    cg_buf_free(&asked->name);
+}
+
 enum cg_err cg_sqlite_search(struct cg_metadata *md, const struct cg_search *search, cg_summary_visit visit, void *cls,
                              uint64_t *total_out, struct cg_error *err)
 {
     struct search_walk walk = {.visit = visit, .cls = cls};
     struct cg_sqlite_arg count_args[3] = {CG_SQL_TEXT(search->namespace_name)};
-    struct cg_sqlite_arg row_args[6] = {CG_SQL_TEXT(search->namespace_name), CG_SQL_INT(search->per_page),
+    struct cg_sqlite_arg row_args[7] = {CG_SQL_TEXT(search->namespace_name), CG_SQL_INT(search->per_page),
                                         CG_SQL_INT(offset_of(search->per_page, search->page))};
+    struct cg_sqlite_arg broad_args[7];
     struct page page = {.count_args = count_args, .row_args = row_args, .row = visit_match, .cls = &walk};
-    struct cg_buf match, name;
+    struct asked asked;
     enum cg_err rc;
     bool all;
 
-    cg_buf_init(&match, 2 * QUERY_MAX);
-    cg_buf_init(&name, 2 * QUERY_MAX);
-    read_query(search->query ? search->query : "", &match, &name);
-    all = match.len == 0;
+    ask(&asked, search->query);
+    all = asked.match.len == 0;
     page.count = all ? CG_SQL_COUNT_ALL : CG_SQL_COUNT_MATCHES;
     page.rows = statement(search->sort, all);
-    if (!all) {
-        count_args[1] = row_args[3] = (struct cg_sqlite_arg)CG_SQL_TEXT(cg_buf_str(&match));
-        if (page.rows == CG_SQL_MATCHES_RELEVANCE)
-            row_args[4] = (struct cg_sqlite_arg)CG_SQL_TEXT(cg_buf_str(&name));
+    if (!all)
+        count_args[1] = row_args[3] = (struct cg_sqlite_arg)CG_SQL_TEXT(cg_buf_str(&asked.match));
+    if (page.rows == CG_SQL_MATCHES_RELEVANCE) {
+        row_args[4] = (struct cg_sqlite_arg)CG_SQL_TEXT(cg_buf_str(&asked.name));
+        memcpy(broad_args, row_args, sizeof(broad_args));
+        broad_args[5] = (struct cg_sqlite_arg)CG_SQL_TEXT(cg_buf_str(&asked.named));
+        page.broad_rows = CG_SQL_MATCHES_BROAD;
+        page.broad_args = broad_args;
     }
     rc = read_page(md, &page, total_out, err);
-    cg_buf_free(&match);
-    cg_buf_free(&name);
+    asked_free(&asked);
     return rc;
 }
 

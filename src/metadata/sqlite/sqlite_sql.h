@@ -8,12 +8,24 @@
     " c.homepage, c.documentation, c.repository, c.created_at, c.updated_at, coalesce(t.count, 0) AS downloads"
 #define CG_SQL_TOTALS " LEFT JOIN download_total t ON t.ns = c.ns AND t.crate = c.crate "
 
-/* ?1 namespace, ?2 limit, ?3 offset, ?4 full-text expression, ?5 the folded name that was meant */
-#define CG_SQL_ALL CG_SQL_SUMMARY " FROM crate c" CG_SQL_TOTALS "WHERE c.ns = ?1 ORDER BY "
-#define CG_SQL_MATCHES                                                                                                 \
-    CG_SQL_SUMMARY " FROM search_text s JOIN crate c ON c.id = s.rowid" CG_SQL_TOTALS                                  \
-                   "WHERE s.search_text MATCH ?4 AND c.ns = ?1 ORDER BY "
+/* ?1 namespace, ?2 limit, ?3 offset, ?4 full-text expression, ?5 the folded name that was meant, ?6 as ?4, of names only.
+ * A page is chosen by what the indexes hold, and only its rows are read. A full-text search always leads: the planner
+ * would rather ask it about each crate. */
 #define CG_SQL_PAGE " LIMIT ?2 OFFSET ?3"
+#define CG_SQL_SHOWN(chosen, order)                                                                                    \
+    CG_SQL_SUMMARY " FROM (" chosen ") p CROSS JOIN crate c ON c.id = p.id" CG_SQL_TOTALS "ORDER BY " order
+#define CG_SQL_ALL(order) CG_SQL_SHOWN("SELECT c.id FROM crate c WHERE c.ns = ?1 ORDER BY " order CG_SQL_PAGE, order)
+#define CG_SQL_OF_SPACE                                                                                                \
+    " BETWEEN (SELECT first_id FROM space WHERE ns = ?1) AND (SELECT last_id FROM space WHERE ns = ?1)"
+#define CG_SQL_MATCHING " WHERE s.search_text MATCH ?4 AND s.rowid" CG_SQL_OF_SPACE
+#define CG_SQL_MATCHES(order)                                                                                          \
+    CG_SQL_SHOWN("SELECT c.id FROM search_text s CROSS JOIN crate c ON c.id = s.rowid" CG_SQL_MATCHING                 \
+                 " ORDER BY " order CG_SQL_PAGE,                                                                       \
+                 order)
+#define CG_SQL_WEIGHTS "bm25(search_text, 10.0, 1.0, 4.0)"
+#define CG_SQL_NAMED "(SELECT id FROM crate WHERE ns = ?1 AND crate = ?5)"
+#define CG_SQL_BEGINNING                                                                                               \
+    "(SELECT id, crate FROM crate WHERE ns = ?1 AND crate > ?5 AND crate < ?5 || char(1114111) LIMIT 1000)"
 
 #define CG_SQL_DEPENDENTS                                                                                              \
     " FROM dependency d JOIN version v ON v.position = d.version"                                                      \
@@ -35,6 +47,10 @@
     X(GENERATION, "SELECT value FROM generation WHERE what = ?1")                                                      \
     X(GENERATION_BUMP,                                                                                                 \
       "INSERT INTO generation (what, value) VALUES (?1, 1) ON CONFLICT (what) DO UPDATE SET value = value + 1")        \
+    X(SETTLED, "SELECT at FROM settled WHERE ns = ?1")                                                                  \
+    X(SETTLED_CLEAR, "DELETE FROM settled WHERE ns = ?1")                                                               \
+    X(SETTLED_SET,                                                                                                     \
+      "INSERT INTO settled (ns, at) VALUES (?1, ?2) ON CONFLICT (ns) DO UPDATE SET at = excluded.at")                  \
     X(TOKEN_INSERT,                                                                                                    \
       "INSERT INTO token (digest, kind, name, owner_id, owner_name, created_at, expires_at, last_used_at, actions,"    \
       " crates, namespaces, grants, owner_group) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)")     \
@@ -79,10 +95,14 @@
     X(DOWNLOADS_ADD_TOTAL,                                                                                             \
       "INSERT INTO download_total (ns, crate, count) VALUES (?1, ?2, ?3)"                                              \
       " ON CONFLICT (ns, crate) DO UPDATE SET count = count + excluded.count")                                         \
+    X(SPACE_ADD, "INSERT INTO space (ns, crates) VALUES (?1, 0) ON CONFLICT (ns) DO NOTHING")                          \
+    X(SPACE_CLEAR, "UPDATE space SET crates = 0 WHERE ns = ?1")                                                        \
+    X(TOTAL_ADD, "INSERT INTO download_total (ns, crate, count) VALUES (?1, ?2, 0) ON CONFLICT (ns, crate) DO NOTHING") \
     X(CRATE_PUT,                                                                                                       \
-      "INSERT INTO crate (ns, crate, name, max_version, max_stable_version, description, keywords, categories,"        \
+      "INSERT INTO crate (id, ns, crate, name, max_version, max_stable_version, description, keywords, categories,"    \
       " homepage, documentation, repository, created_at, updated_at)"                                                  \
-      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"                                               \
+      " SELECT coalesce((SELECT max(id) + 1 FROM crate WHERE id BETWEEN s.first_id AND s.last_id), s.first_id),"       \
+      " ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13 FROM space s WHERE s.ns = ?1"                           \
       " ON CONFLICT (ns, crate) DO UPDATE SET name = excluded.name, max_version = excluded.max_version,"               \
       " max_stable_version = excluded.max_stable_version, description = excluded.description,"                         \
       " keywords = excluded.keywords, categories = excluded.categories, homepage = excluded.homepage,"                 \
@@ -118,21 +138,44 @@
       " features) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")                                                   \
     X(DOWNLOAD_REMOVE, "DELETE FROM download WHERE ns = ?1 AND crate = ?2")                                            \
     X(DOWNLOAD_TOTAL_REMOVE, "DELETE FROM download_total WHERE ns = ?1 AND crate = ?2")                                \
-    X(COUNT_ALL, "SELECT count(*) FROM crate WHERE ns = ?1")                                                           \
+    X(COUNT_ALL, "SELECT crates FROM space WHERE ns = ?1")                                                             \
     X(COUNT_MATCHES,                                                                                                   \
-      "SELECT count(*) FROM search_text s JOIN crate c ON c.id = s.rowid"                                              \
-      " WHERE s.search_text MATCH ?2 AND c.ns = ?1")                                                                   \
-    X(ALL_ALPHA, CG_SQL_ALL "c.crate" CG_SQL_PAGE)                                                                     \
-    X(ALL_DOWNLOADS, CG_SQL_ALL "downloads DESC, c.crate" CG_SQL_PAGE)                                                 \
-    X(ALL_UPDATES, CG_SQL_ALL "c.updated_at DESC, c.crate" CG_SQL_PAGE)                                                \
-    X(ALL_NEW, CG_SQL_ALL "c.created_at DESC, c.crate" CG_SQL_PAGE)                                                    \
+      "SELECT count(*) FROM search_text s WHERE s.search_text MATCH ?2 AND s.rowid" CG_SQL_OF_SPACE)                   \
+    X(ALL_ALPHA, CG_SQL_ALL("c.crate"))                                                                                \
+    X(ALL_DOWNLOADS,                                                                                                   \
+      CG_SQL_SHOWN("SELECT c.id FROM download_total t CROSS JOIN crate c ON c.ns = t.ns AND c.crate = t.crate"         \
+                   " WHERE t.ns = ?1 ORDER BY t.count DESC, t.crate" CG_SQL_PAGE,                                      \
+                   "downloads DESC, c.crate"))                                                                         \
+    X(ALL_UPDATES, CG_SQL_ALL("c.updated_at DESC, c.crate"))                                                           \
+    X(ALL_NEW, CG_SQL_ALL("c.created_at DESC, c.crate"))                                                               \
     X(MATCHES_RELEVANCE,                                                                                               \
-      CG_SQL_MATCHES "c.crate = ?5 DESC, substr(c.crate, 1, length(?5)) = ?5 DESC,"                                    \
-                     " bm25(search_text, 10.0, 1.0, 4.0), c.crate" CG_SQL_PAGE)                                        \
-    X(MATCHES_ALPHA, CG_SQL_MATCHES "c.crate" CG_SQL_PAGE)                                                             \
-    X(MATCHES_DOWNLOADS, CG_SQL_MATCHES "downloads DESC, c.crate" CG_SQL_PAGE)                                         \
-    X(MATCHES_UPDATES, CG_SQL_MATCHES "c.updated_at DESC, c.crate" CG_SQL_PAGE)                                        \
-    X(MATCHES_NEW, CG_SQL_MATCHES "c.created_at DESC, c.crate" CG_SQL_PAGE)                                            \
+      CG_SQL_SHOWN("SELECT c.id, c.crate = ?5 AS same, substr(c.crate, 1, length(?5)) = ?5 AS begins,"                 \
+                   " " CG_SQL_WEIGHTS " AS weight"                                                                     \
+                   " FROM search_text s CROSS JOIN crate c ON c.id = s.rowid" CG_SQL_MATCHING                          \
+                   " ORDER BY same DESC, begins DESC, weight, c.crate" CG_SQL_PAGE,                                    \
+                   "p.same DESC, p.begins DESC, p.weight, c.crate"))                                                   \
+    /* For very many matches: that name, names that begin with it (short ones first), the weightiest of a thousand that \
+     * have the words in their names, and the rest as they come. */                                                    \
+    X(MATCHES_BROAD,                                                                                                   \
+      CG_SQL_SHOWN("WITH best (id, weight) AS MATERIALIZED (SELECT s.rowid, " CG_SQL_WEIGHTS " FROM search_text s"     \
+                   " WHERE s.search_text MATCH ?6 AND s.rowid" CG_SQL_OF_SPACE " LIMIT 1000)"                          \
+                   " SELECT id, 0 AS tier, 0 AS weight, '' AS name FROM " CG_SQL_NAMED                                 \
+                   " UNION ALL SELECT id, 1, length(crate), crate FROM " CG_SQL_BEGINNING                              \
+                   " UNION ALL SELECT id, 2, weight, '' FROM best WHERE id NOT IN " CG_SQL_NAMED                       \
+                   " AND id NOT IN (SELECT id FROM " CG_SQL_BEGINNING ")"                                              \
+                   " UNION ALL SELECT * FROM (SELECT s.rowid, 3, s.rowid, '' FROM search_text s" CG_SQL_MATCHING       \
+                   " AND s.rowid NOT IN (SELECT id FROM best) AND s.rowid NOT IN " CG_SQL_NAMED                        \
+                   " AND s.rowid NOT IN (SELECT id FROM " CG_SQL_BEGINNING ") LIMIT ?2 + ?3)"                          \
+                   " ORDER BY tier, weight, name, id" CG_SQL_PAGE,                                                     \
+                   "p.tier, p.weight, p.name, p.id"))                                                                  \
+    X(MATCHES_ALPHA, CG_SQL_MATCHES("c.crate"))                                                                        \
+    X(MATCHES_DOWNLOADS,                                                                                               \
+      CG_SQL_SHOWN("SELECT c.id FROM search_text s CROSS JOIN crate c ON c.id = s.rowid CROSS JOIN download_total t"   \
+                   " ON t.ns = c.ns AND t.crate = c.crate" CG_SQL_MATCHING                                             \
+                   " ORDER BY t.count DESC, c.crate" CG_SQL_PAGE,                                                      \
+                   "downloads DESC, c.crate"))                                                                         \
+    X(MATCHES_UPDATES, CG_SQL_MATCHES("c.updated_at DESC, c.crate"))                                                   \
+    X(MATCHES_NEW, CG_SQL_MATCHES("c.created_at DESC, c.crate"))                                                       \
     X(COUNT_REVERSE,                                                                                                   \
       "SELECT count(DISTINCT v.position)" CG_SQL_DEPENDENTS " WHERE d.ns = ?1 AND d.crate = ?2 AND d.registry = ''")   \
     X(REVERSE, /* a dependent once, by its weightiest edge: SQLite takes the plain columns from the row of min() */    \

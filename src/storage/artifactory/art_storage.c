@@ -62,6 +62,29 @@ static enum cg_err index_each(struct cg_storage *st, cg_index_visit visit, void 
     return disk->ops->index_each(disk, visit, cls, err);
 }
 
+static enum cg_err index_since(struct cg_storage *st, int64_t since, cg_index_visit visit, void *cls,
+                               struct cg_error *err)
+{
+    struct cg_storage *disk = cg_art(st)->disk;
+
+    return disk->ops->index_since(disk, since, visit, cls, err);
+}
+
+static enum cg_err ready_read(struct cg_storage *st, const char *index_name, struct cg_buf *out, struct cg_error *err)
+{
+    struct cg_storage *disk = cg_art(st)->disk;
+
+    return disk->ops->ready_read(disk, index_name, out, err);
+}
+
+static enum cg_err ready_write(struct cg_storage *st, const char *index_name, const char *bytes, size_t len,
+                               struct cg_error *err)
+{
+    struct cg_storage *disk = cg_art(st)->disk;
+
+    return disk->ops->ready_write(disk, index_name, bytes, len, err);
+}
+
 static enum cg_err config_write(struct cg_storage *st, const char *bytes, size_t len, struct cg_error *err)
 {
     struct cg_storage *disk = cg_art(st)->disk;
@@ -364,6 +387,9 @@ static const struct cg_storage_ops art_ops = {
     .index_write = index_write,
     .index_remove = index_remove,
     .index_each = index_each,
+    .index_since = index_since,
+    .ready_read = ready_read,
+    .ready_write = ready_write,
     .config_write = config_write,
     .crate_begin = cg_art_crate_begin,
     .crate_write = cg_art_crate_write,

@@ -87,8 +87,32 @@ static bool is_dot(const char *name)
     return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
 }
 
-static enum cg_err each_entry(DIR *stream, const char *where, cg_fs_entry_visit visit, void *cls, struct cg_error *err)
+typedef int (*examine)(int dir, const struct dirent *entry, struct stat *info);
+
+static int by_inode(int dir, const struct dirent *entry, struct stat *info)
 {
+    return fstatat(dir, entry->d_name, info, AT_SYMLINK_NOFOLLOW);
+}
+
+/* Not every filesystem keeps the types with the names. */
+static int by_type(int dir, const struct dirent *entry, struct stat *info)
+{
+    if (entry->d_type == DT_UNKNOWN)
+        return by_inode(dir, entry, info);
+    *info = (struct stat){.st_mode = (mode_t)DTTOIF(entry->d_type)};
+    return 0;
+}
+
+/* A listing under way. */
+struct listing {
+    DIR *stream;
+    const char *where;
+    examine look;
+};
+
+static enum cg_err each_entry(const struct listing *l, cg_fs_entry_visit visit, void *cls, struct cg_error *err)
+{
+    int dir = dirfd(l->stream);
     enum cg_err rc = CG_OK;
 
     while (rc == CG_OK) {
@@ -96,34 +120,44 @@ static enum cg_err each_entry(DIR *stream, const char *where, cg_fs_entry_visit 
         struct stat info;
 
         errno = 0;
-        entry = readdir(stream);
+        entry = readdir(l->stream);
         if (!entry)
-            return errno ? cg_fs_broken(err, errno, "list", where) : CG_OK;
+            return errno ? cg_fs_broken(err, errno, "list", l->where) : CG_OK;
         if (is_dot(entry->d_name))
             continue;
-        if (fstatat(dirfd(stream), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0)
-            rc = visit(cls, dirfd(stream), entry->d_name, &info);
+        if (l->look(dir, entry, &info) == 0)
+            rc = visit(cls, dir, entry->d_name, &info);
         else if (errno != ENOENT)
-            return cg_fs_broken(err, errno, "examine a file in", where);
+            return cg_fs_broken(err, errno, "examine a file in", l->where);
     }
+    return rc;
+}
+
+static enum cg_err list(int dir, struct listing l, cg_fs_entry_visit visit, void *cls, struct cg_error *err)
+{
+    /* Its own open file: the offset of a duplicate would be shared with other walks. */
+    int fd = cg_fs_dir_open(dir, ".");
+    enum cg_err rc;
+
+    l.stream = fd >= 0 ? fdopendir(fd) : NULL;
+    if (!l.stream) {
+        rc = cg_fs_broken(err, errno, "list", l.where);
+        cg_fs_close(fd);
+        return rc;
+    }
+    rc = each_entry(&l, visit, cls, err);
+    closedir(l.stream);
     return rc;
 }
 
 enum cg_err cg_fs_dir_each(int dir, const char *where, cg_fs_entry_visit visit, void *cls, struct cg_error *err)
 {
-    /* Its own open file: the offset of a duplicate would be shared with other walks. */
-    int fd = cg_fs_dir_open(dir, ".");
-    DIR *stream = fd >= 0 ? fdopendir(fd) : NULL;
-    enum cg_err rc;
+    return list(dir, (struct listing){.where = where, .look = by_inode}, visit, cls, err);
+}
 
-    if (!stream) {
-        rc = cg_fs_broken(err, errno, "list", where);
-        cg_fs_close(fd);
-        return rc;
-    }
-    rc = each_entry(stream, where, visit, cls, err);
-    closedir(stream);
-    return rc;
+enum cg_err cg_fs_dir_types(int dir, const char *where, cg_fs_entry_visit visit, void *cls, struct cg_error *err)
+{
+    return list(dir, (struct listing){.where = where, .look = by_type}, visit, cls, err);
 }
 
 static enum cg_err sweep_entry(void *cls, int dir, const char *name, const struct stat *info)
@@ -179,7 +213,8 @@ enum cg_err cg_fs_file_open(int dir, const char *name, int *fd_out, struct stat 
     return CG_OK;
 }
 
-static enum cg_err write_temp(int dir, const char *temp, const char *bytes, size_t len, struct cg_error *err)
+static enum cg_err write_temp(int dir, const char *temp, const char *bytes, size_t len, bool flush,
+                              struct cg_error *err)
 {
     int fd = cg_fs_file_create(dir, temp);
     enum cg_err rc;
@@ -187,26 +222,41 @@ static enum cg_err write_temp(int dir, const char *temp, const char *bytes, size
     if (fd < 0)
         return cg_fs_broken(err, errno, "create", temp);
     rc = cg_file_write_fd(fd, temp, bytes, len, err);
-    if (rc == CG_OK)
+    if (rc == CG_OK && flush)
         rc = cg_file_sync_fd(fd, temp, err);
     cg_fs_close(fd);
     return rc == CG_OK ? CG_OK : cg_fs_demote(err);
 }
 
-enum cg_err cg_fs_file_replace(int temp_dir, int dir, const char *name, const char *bytes, size_t len,
-                               struct cg_error *err)
+/* Without leaving a temporary behind. */
+static enum cg_err put_in_place(int temp_dir, int dir, const char *name, const char *bytes, size_t len, bool flush,
+                                struct cg_error *err)
 {
     char temp[CG_FS_TEMP_SIZE];
     enum cg_err rc;
 
     cg_fs_temp_name(".tmp-", temp);
-    rc = write_temp(temp_dir, temp, bytes, len, err);
+    rc = write_temp(temp_dir, temp, bytes, len, flush, err);
     if (rc == CG_OK && renameat(temp_dir, temp, dir, name) != 0)
         rc = cg_fs_broken(err, errno, "put in place", name);
-    if (rc != CG_OK) {
+    if (rc != CG_OK)
         (void)unlinkat(temp_dir, temp, 0);
+    return rc;
+}
+
+enum cg_err cg_fs_file_put(int temp_dir, int dir, const char *name, const char *bytes, size_t len,
+                           struct cg_error *err)
+{
+    return put_in_place(temp_dir, dir, name, bytes, len, false, err);
+}
+
+enum cg_err cg_fs_file_replace(int temp_dir, int dir, const char *name, const char *bytes, size_t len,
+                               struct cg_error *err)
+{
+    enum cg_err rc = put_in_place(temp_dir, dir, name, bytes, len, true, err);
+
+    if (rc != CG_OK)
         return rc;
-    }
     /* When this flush fails, the new bytes are seen already but a crash may bring the old ones back: there is no way
      * back from a rename, so the caller is told not to rely on it. Writing the same again is always right. */
     return cg_file_sync_fd(dir, name, err) == CG_OK ? CG_OK : cg_fs_demote(err);

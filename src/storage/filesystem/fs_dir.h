@@ -32,6 +32,10 @@ enum cg_err cg_fs_dir_make(int parent, const char *name, const char *where, int 
 typedef enum cg_err (*cg_fs_entry_visit)(void *cls, int dir, const char *name, const struct stat *info);
 enum cg_err cg_fs_dir_each(int dir, const char *where, cg_fs_entry_visit visit, void *cls,
                            struct cg_error *err) CG_CHECK;
+/* The same, but of `info` nothing is filled in beyond the type in st_mode: where the directory tells it, no file is
+ * examined. */
+enum cg_err cg_fs_dir_types(int dir, const char *where, cg_fs_entry_visit visit, void *cls,
+                            struct cg_error *err) CG_CHECK;
 /* Removes regular files named PREFIX* that nobody can still be writing: older than a day. Best effort. */
 void cg_fs_dir_sweep(int dir, const char *prefix);
 
@@ -44,6 +48,9 @@ enum cg_err cg_fs_file_open(int dir, const char *name, int *fd_out, struct stat 
 /* Writes to ".tmp-*" in `temp_dir`, flushes, renames to `dir`/`name`, flushes `dir`. No temporary is left behind. */
 enum cg_err cg_fs_file_replace(int temp_dir, int dir, const char *name, const char *bytes, size_t len,
                                struct cg_error *err) CG_CHECK;
+/* The same without the flushes: whole or not at all as long as the machine runs. */
+enum cg_err cg_fs_file_put(int temp_dir, int dir, const char *name, const char *bytes, size_t len,
+                           struct cg_error *err) CG_CHECK;
 /* Removes and flushes the directory; ABSENT. */
 enum cg_err cg_fs_file_remove(int dir, const char *name, struct cg_error *err) CG_CHECK;
 

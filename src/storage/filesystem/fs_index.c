@@ -146,6 +146,35 @@ enum cg_err cg_fs_index_remove(struct cg_storage *st, const char *index_name, st
     return rc;
 }
 
+enum cg_err cg_fs_ready_read(struct cg_storage *st, const char *index_name, struct cg_buf *out, struct cg_error *err)
+{
+    enum cg_err rc;
+    int dir;
+
+    CG_ASSERT(name_ok(index_name));
+    rc = open_folder(cg_fs(st)->root_fd, "ready", false, &dir, err);
+    if (rc != CG_OK)
+        return rc;
+    rc = read_file(dir, index_name, out, NULL, err);
+    cg_fs_close(dir);
+    return rc;
+}
+
+enum cg_err cg_fs_ready_write(struct cg_storage *st, const char *index_name, const char *bytes, size_t len,
+                              struct cg_error *err)
+{
+    enum cg_err rc;
+    int dir;
+
+    CG_ASSERT(name_ok(index_name));
+    rc = open_folder(cg_fs(st)->root_fd, "ready", true, &dir, err);
+    if (rc != CG_OK)
+        return rc;
+    rc = cg_fs_file_put(cg_fs(st)->index_fd, dir, index_name, bytes, len, err);
+    cg_fs_close(dir);
+    return rc;
+}
+
 enum cg_err cg_fs_config_write(struct cg_storage *st, const char *bytes, size_t len, struct cg_error *err)
 {
     struct cg_fs_storage *fs = cg_fs(st);
@@ -162,6 +191,8 @@ enum cg_err cg_fs_config_write(struct cg_storage *st, const char *bytes, size_t 
 
 /* Where a walk of the index stands. */
 struct walk {
+    bool all;      /* no file is examined, only listed */
+    int64_t since; /* else: those that changed since */
     cg_index_visit visit;
     void *cls;
     struct cg_error *err;
@@ -179,7 +210,7 @@ static enum cg_err walk_down(struct walk *w, int dir, const char *name)
     if (fd < 0)
         return errno == ENOENT ? CG_OK : cg_fs_broken(w->err, errno, "open index directory", name);
     memcpy(w->at.name[w->depth++], name, strlen(name) + 1);
-    rc = cg_fs_dir_each(fd, name, walk_entry, w, w->err);
+    rc = (w->all ? cg_fs_dir_types : cg_fs_dir_each)(fd, name, walk_entry, w, w->err);
     w->at.name[--w->depth][0] = '\0';
     cg_fs_close(fd);
     return rc;
@@ -202,14 +233,23 @@ static enum cg_err walk_entry(void *cls, int dir, const char *name, const struct
 
     if (S_ISDIR(info->st_mode) && w->depth < 2 && strlen(name) <= 2 && name_ok(name))
         return walk_down(w, dir, name);
-    if (S_ISREG(info->st_mode) && belongs_here(w, name))
+    /* The time of the change of the inode: nobody can set it, so a file that was brought back with its old date shows. */
+    if (S_ISREG(info->st_mode) && belongs_here(w, name) && (w->all || info->st_ctime >= w->since))
         return w->visit(w->cls, name);
     return CG_OK;
 }
 
 enum cg_err cg_fs_index_each(struct cg_storage *st, cg_index_visit visit, void *cls, struct cg_error *err)
 {
-    struct walk w = {.visit = visit, .cls = cls, .err = err};
+    struct walk w = {.all = true, .visit = visit, .cls = cls, .err = err};
+
+    return cg_fs_dir_types(cg_fs(st)->index_fd, "index", walk_entry, &w, err);
+}
+
+enum cg_err cg_fs_index_since(struct cg_storage *st, int64_t since, cg_index_visit visit, void *cls,
+                              struct cg_error *err)
+{
+    struct walk w = {.since = since, .visit = visit, .cls = cls, .err = err};
 
     return cg_fs_dir_each(cg_fs(st)->index_fd, "index", walk_entry, &w, err);
 }

@@ -6,6 +6,7 @@
  *   DIR/index/config.json
  *   DIR/index/{1,2,3/a,ab/cd}/NAME
  *   DIR/index/.tmp-RANDOM                  index files being written
+ *   DIR/ready/NAME                         compressed forms of large index files, made again when they are not there
  *   DIR/crates/NAME/NAME-VERSION.crate
  *   DIR/crates/.upload-RANDOM              crates being written, where they need a name
  *
@@ -53,6 +54,12 @@ enum cg_err cg_fs_index_write(struct cg_storage *st, const char *index_name, con
                               struct cg_error *err) CG_CHECK;
 enum cg_err cg_fs_index_remove(struct cg_storage *st, const char *index_name, struct cg_error *err) CG_CHECK;
 enum cg_err cg_fs_index_each(struct cg_storage *st, cg_index_visit visit, void *cls, struct cg_error *err) CG_CHECK;
+enum cg_err cg_fs_index_since(struct cg_storage *st, int64_t since, cg_index_visit visit, void *cls,
+                              struct cg_error *err) CG_CHECK;
+enum cg_err cg_fs_ready_read(struct cg_storage *st, const char *index_name, struct cg_buf *out,
+                             struct cg_error *err) CG_CHECK;
+enum cg_err cg_fs_ready_write(struct cg_storage *st, const char *index_name, const char *bytes, size_t len,
+                              struct cg_error *err) CG_CHECK;
 enum cg_err cg_fs_config_write(struct cg_storage *st, const char *bytes, size_t len, struct cg_error *err) CG_CHECK;
 
 /* fs_crate.c */

@@ -156,7 +156,7 @@ static void database_is_durable_and_ours(void **state)
     struct cg_sqlite_conn *w = cg_sqlite(f->md)->writer;
     sqlite3_stmt *stmt = NULL;
 
-    assert_int_equal(ask(f, "PRAGMA user_version"), 3);
+    assert_int_equal(ask(f, "PRAGMA user_version"), 4);
     assert_int_equal(ask(f, "PRAGMA application_id"), 0x43475445);
     assert_int_equal(ask(f, "SELECT count(*) FROM pragma_journal_mode WHERE journal_mode = 'wal'"), 1);
     assert_int_equal(sqlite3_prepare_v2(w->db,
@@ -170,6 +170,14 @@ static void database_is_durable_and_ours(void **state)
     sqlite3_finalize(stmt);
 }
 
+static enum cg_err ignore_summary(void *cls, const struct cg_crate_summary *summary)
+{
+    (void)summary;
+    if (cls)
+        ++*(int *)cls;
+    return CG_OK;
+}
+
 /* As the first version left it: without the tables and columns that came later. */
 static void older_schema_is_brought_up_to_date_and_keeps_its_tokens(void **state)
 {
@@ -177,17 +185,82 @@ static void older_schema_is_brought_up_to_date_and_keeps_its_tokens(void **state
     int64_t id = 0;
     int count = 0;
 
+    struct cg_crate_summary crate = {.namespace_name = "ns", .crate = "a-b", .name = "a_b", .max_version = "1.0.0"};
+    struct cg_search search = {.namespace_name = "ns", .query = "ab", .per_page = 10, .page = 1};
+    uint64_t total = 0;
+
     assert_int_equal(insert(f->md, 1, &id, NULL), CG_OK);
+    assert_int_equal(f->md->ops->crate_put(f->md, &crate, NULL), CG_OK);
     cg_metadata_free(&f->md);
-    sql(f, "DROP TABLE quarantine; DROP TABLE yank_note; DROP TABLE subject; ALTER TABLE token DROP COLUMN owner_group; PRAGMA user_version = 1");
+    sql(f, "DROP TABLE quarantine; DROP TABLE yank_note; DROP TABLE subject; ALTER TABLE token DROP COLUMN owner_group;"
+           "DROP TRIGGER crate_added; DROP TRIGGER crate_removed; DROP TABLE space; DROP TABLE settled;"
+           "DROP INDEX crate_updated; DROP INDEX crate_created; DROP INDEX download_total_count;"
+           "DELETE FROM download_total; UPDATE crate SET id = 1; PRAGMA user_version = 1");
     assert_int_equal(reopen(f), CG_OK);
-    assert_int_equal(ask(f, "PRAGMA user_version"), 3);
+    assert_int_equal(ask(f, "PRAGMA user_version"), 4);
     assert_int_equal(ask(f, "SELECT count(*) FROM token WHERE owner_group IS NULL"), 1);
     assert_int_equal(ask(f, "SELECT count(*) FROM subject"), 0);
     assert_int_equal(f->md->ops->token_each(f->md, count_token, &count, NULL), CG_OK);
     assert_int_equal(count, 1);
+    assert_int_equal(f->md->ops->search(f->md, &search, ignore_summary, NULL, &total, NULL), CG_OK);
+    assert_int_equal(total, 1);
+    search.query = "";
+    search.sort = CG_SORT_DOWNLOADS;
+    assert_int_equal(f->md->ops->search(f->md, &search, ignore_summary, &count, &total, NULL), CG_OK);
+    assert_int_equal(total, 1);
+    assert_int_equal(count, 2);
     assert_int_equal(insert(f->md, 2, &id, NULL), CG_OK);
     assert_int_equal(f->md->ops->check(f->md, NULL), CG_OK);
+}
+
+static const char *const statements[] = {
+#define X(name, text) [CG_SQL_##name] = text,
+    CG_SQL_TABLE(X)
+#undef X
+};
+
+/* Tables are entered by an index; what is read whole is small: a page, a thousand candidates, a full-text result. */
+static bool is_scan(const char *step)
+{
+    static const char *const small[] = {"SCAN s VIRTUAL TABLE", "SCAN search_text VIRTUAL TABLE INDEX 0:=", "SCAN p", "SCAN best", "SCAN (subquery"};
+
+    if (strncmp(step, "SCAN ", 5) != 0)
+        return false;
+    for (size_t i = 0; i < sizeof(small) / sizeof(small[0]); i++)
+        if (strncmp(step, small[i], strlen(small[i])) == 0)
+            return false;
+    return true;
+}
+
+static void read_statements_scan_no_table(void **state)
+{
+    static const enum cg_sql reads[] = {
+        CG_SQL_GENERATION,      CG_SQL_OWNER_EACH,        CG_SQL_OWNER_EACH_OF_SPACE, CG_SQL_CRATE_GET,
+        CG_SQL_VERSION_EACH,    CG_SQL_COUNT_ALL,         CG_SQL_COUNT_MATCHES,       CG_SQL_ALL_ALPHA,
+        CG_SQL_ALL_DOWNLOADS,   CG_SQL_ALL_UPDATES,       CG_SQL_ALL_NEW,             CG_SQL_MATCHES_RELEVANCE,
+        CG_SQL_MATCHES_BROAD,   CG_SQL_MATCHES_ALPHA,     CG_SQL_MATCHES_DOWNLOADS,   CG_SQL_MATCHES_UPDATES,
+        CG_SQL_MATCHES_NEW,     CG_SQL_COUNT_REVERSE,     CG_SQL_REVERSE,             CG_SQL_QUARANTINE_EACH,
+        CG_SQL_YANK_NOTE_EACH,  CG_SQL_SETTLED,           CG_SQL_CRATE_PUT,           CG_SQL_TEXT_REMOVE,
+        CG_SQL_CRATE_REMOVE,    CG_SQL_VERSION_REMOVE,    CG_SQL_DEPENDENCY_DROP,     CG_SQL_DOWNLOADS_ADD};
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof(reads) / sizeof(reads[0]); i++) {
+        char *text = cg_asprintf("EXPLAIN QUERY PLAN %s", statements[reads[i]]);
+        sqlite3_stmt *stmt = NULL;
+
+        assert_int_equal(sqlite3_prepare_v2(cg_sqlite(f->md)->writer->db, text, -1, &stmt, NULL), SQLITE_OK);
+        while (sqlite3_step(stmt) == SQLITE_ROW) {
+            const char *step = (const char *)sqlite3_column_text(stmt, 3);
+
+            if (is_scan(step))
+                fail_msg("%s: %s", step, text);
+            /* A search that would be made for each crate anew. */
+            if (strstr(step, "VIRTUAL TABLE INDEX 0:=M") != NULL)
+                fail_msg("%s: %s", step, text);
+        }
+        sqlite3_finalize(stmt);
+        free(text);
+    }
 }
 
 static void newer_schema_is_refused_untouched(void **state)
@@ -561,6 +634,7 @@ int main(void)
         T(database_and_its_logs_are_closed_to_others),
         T(database_is_durable_and_ours),
         T(older_schema_is_brought_up_to_date_and_keeps_its_tokens),
+        T(read_statements_scan_no_table),
         T(newer_schema_is_refused_untouched),
         T(database_of_another_program_is_refused_untouched),
         T(file_that_is_no_database_is_damage),

@@ -116,6 +116,7 @@ static void open_registry(struct fx *f)
 {
     fx_ok(f, cg_registry_new(f->conf, f->md, fx_factory, &f->reg, &f->err));
     f->st = payments;
+    cg_registry_tick(f->reg); /* as in a daemon that has been up for a second: it knows all names */
 }
 
 static int setup(void **state, int which)

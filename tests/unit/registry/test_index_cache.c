@@ -25,7 +25,16 @@ struct cache_fx {
     struct cg_index_memory *mem;
 };
 
-static int setup(void **state)
+/* These are the names, until NULL. */
+static void list(struct cg_index_memory *mem, const char *const *names)
+{
+    cg_index_memory_list_begin(mem);
+    for (; *names; names++)
+        cg_index_memory_list_name(mem, *names);
+    cg_index_memory_list_end(mem);
+}
+
+static int setup_unlisted(void **state)
 {
     struct cache_fx *f = cg_calloc(1, sizeof(*f));
 
@@ -33,6 +42,15 @@ static int setup(void **state)
     f->mem = cg_index_memory_new(f->cache);
     *state = f;
     return 0;
+}
+
+static int setup(void **state)
+{
+    static const char *const none[] = {NULL};
+    int rc = setup_unlisted(state);
+
+    list(((struct cache_fx *)*state)->mem, none);
+    return rc;
 }
 
 static int teardown(void **state)
@@ -195,7 +213,8 @@ static void a_loader_never_replaces_what_is_newer(void **state)
     cg_blob_unref(&old);
 }
 
-static void an_evicted_file_may_still_be_loaded_by_who_had_begun(void **state)
+/* Each may have read what was on the disk before and after a change that is not here yet: the older must not come last. */
+static void of_those_who_load_at_once_one_stores(void **state)
 {
     struct cache_fx *f = *state;
     struct cg_blob *file = blob_of(10, 'f'), *blob = NULL;
@@ -204,11 +223,34 @@ static void an_evicted_file_may_still_be_loaded_by_who_had_begun(void **state)
     cg_index_memory_put(f->mem, "a", NULL);
     assert_int_equal(cg_index_memory_begin(f->mem, "a", &blob, &generation), CG_ERR_AGAIN);
     assert_true(cg_index_memory_store(f->mem, "a", generation, file));
+    assert_false(cg_index_memory_store(f->mem, "a", generation, file));
     cg_index_cache_set_limit(f->cache, 0);
     cg_index_cache_set_limit(f->cache, LIMIT);
+    assert_int_equal(get(f, "a"), '?');
+    assert_false(cg_index_memory_store(f->mem, "a", generation, file)); /* nor after the first one's has gone */
+    assert_int_equal(cg_index_memory_begin(f->mem, "a", &blob, &generation), CG_ERR_AGAIN);
     assert_true(cg_index_memory_store(f->mem, "a", generation, file));
-    assert_int_equal(get(f, "a"), 'f');
     cg_blob_unref(&file);
+}
+
+static void another_form_replaces_only_what_it_was_made_of(void **state)
+{
+    struct cache_fx *f = *state;
+    struct cg_blob *form = blob_of(10, 'f'), *blob = NULL;
+
+    put(f, "a", 10, 'o');
+    assert_int_equal(cg_index_memory_get(f->mem, "a", &blob), CG_OK);
+    put(f, "a", 10, 'n');
+    cg_index_memory_replace(f->mem, "a", blob, form);
+    assert_int_equal(get(f, "a"), 'n');
+    cg_blob_unref(&blob);
+    assert_int_equal(cg_index_memory_get(f->mem, "a", &blob), CG_OK);
+    cg_index_memory_replace(f->mem, "a", blob, form);
+    assert_int_equal(get(f, "a"), 'f');
+    cg_index_memory_replace(f->mem, "none", blob, form);
+    assert_int_equal(get(f, "none"), '-');
+    cg_blob_unref(&blob);
+    cg_blob_unref(&form);
 }
 
 static void a_file_that_is_gone_takes_its_name_along(void **state)
@@ -256,8 +298,8 @@ static void names_are_found_by_what_they_fold_to(void **state)
 static void a_rescan_brings_exactly_the_names_that_are_there(void **state)
 {
     struct cache_fx *f = *state;
-    struct cg_map *names = cg_map_new(NULL);
-    char **list, *text, twin[CG_CRATE_NAME_MAX + 1];
+    static const char *const there[] = {"stays", "waits", "new", NULL};
+    char **names, *text, twin[CG_CRATE_NAME_MAX + 1];
     struct cg_blob *blob = NULL;
     uint64_t generation = 0;
 
@@ -265,22 +307,91 @@ static void a_rescan_brings_exactly_the_names_that_are_there(void **state)
     put(f, "goes", 10, 'g');
     cg_index_memory_put(f->mem, "waits", NULL);
     assert_int_equal(cg_index_memory_begin(f->mem, "waits", &blob, &generation), CG_ERR_AGAIN);
-    cg_map_put(names, "stays", names);
-    cg_map_put(names, "waits", names);
-    cg_map_put(names, "new", names);
-    cg_index_memory_reset(f->mem, names);
-    cg_map_free(&names);
-    list = cg_index_memory_names(f->mem);
-    text = cg_strlist_join(list, " ");
+    list(f->mem, there);
+    names = cg_index_memory_names(f->mem);
+    text = cg_strlist_join(names, " ");
     assert_string_equal(text, "new stays waits");
     free(text);
-    cg_strlist_free(&list);
+    cg_strlist_free(&names);
     assert_int_equal(get(f, "stays"), '?');
     assert_int_equal(get(f, "goes"), '-');
     assert_false(cg_index_memory_folded(f->mem, "goes", twin));
     assert_true(cg_index_memory_folded(f->mem, "new", twin));
     assert_false(cg_index_memory_store(f->mem, "waits", generation, NULL)); /* read before the rescan */
     assert_int_equal(cg_index_cache_bytes(f->cache), 0);
+}
+
+static void until_it_is_listed_no_name_is_absent(void **state)
+{
+    static const char *const there[] = {"old", NULL};
+    struct cache_fx *f = *state;
+    struct cg_blob *blob = NULL, *fresh = blob_of(10, 'o');
+    uint64_t generation = 0;
+
+    assert_false(cg_index_memory_complete(f->mem));
+    assert_int_equal(cg_index_memory_begin(f->mem, "old", &blob, &generation), CG_ERR_AGAIN);
+    assert_true(cg_index_memory_store(f->mem, "old", generation, fresh)); /* somebody looked, and it was there */
+    assert_int_equal(get(f, "old"), 'o');
+    assert_int_equal(cg_index_memory_begin(f->mem, "none", &blob, &generation), CG_ERR_AGAIN);
+    assert_true(cg_index_memory_store(f->mem, "none", generation, NULL)); /* and here it was not */
+    assert_int_equal(get(f, "none"), '?');
+    list(f->mem, there);
+    assert_true(cg_index_memory_complete(f->mem));
+    assert_int_equal(get(f, "old"), '?');
+    assert_int_equal(get(f, "none"), '-');
+    cg_blob_unref(&fresh);
+}
+
+static void what_was_read_of_an_unknown_name_loses_against_any_change(void **state)
+{
+    static const char *const none[] = {NULL};
+    struct cache_fx *f = *state;
+    struct cg_blob *blob = NULL, *old = blob_of(10, 'o');
+    uint64_t generation = 0;
+
+    assert_int_equal(cg_index_memory_begin(f->mem, "a", &blob, &generation), CG_ERR_AGAIN);
+    put(f, "a", 10, 'n');
+    assert_false(cg_index_memory_store(f->mem, "a", generation, old)); /* published meanwhile */
+    assert_int_equal(get(f, "a"), 'n');
+    assert_int_equal(cg_index_memory_begin(f->mem, "b", &blob, &generation), CG_ERR_AGAIN);
+    put(f, "b", 10, 'n');
+    cg_index_memory_remove(f->mem, "b");
+    assert_false(cg_index_memory_store(f->mem, "b", generation, old)); /* came and went */
+    assert_int_equal(cg_index_memory_begin(f->mem, "c", &blob, &generation), CG_ERR_AGAIN);
+    cg_index_memory_doubt(f->mem);
+    assert_false(cg_index_memory_store(f->mem, "c", generation, old));
+    assert_int_equal(cg_index_memory_begin(f->mem, "d", &blob, &generation), CG_ERR_AGAIN);
+    list(f->mem, none);
+    assert_false(cg_index_memory_store(f->mem, "d", generation, old)); /* the listing knows better */
+    assert_int_equal(get(f, "d"), '-');
+    cg_blob_unref(&old);
+}
+
+static void thousands_of_names_come_and_go(void **state)
+{
+    static const char *const none[] = {NULL};
+    struct cache_fx *f = *state;
+    char name[16];
+
+    cg_index_memory_list_begin(f->mem);
+    for (int i = 0; i < 5000; i++) {
+        snprintf(name, sizeof(name), "n%d", i);
+        cg_index_memory_list_name(f->mem, name);
+    }
+    cg_index_memory_list_end(f->mem);
+    for (int i = 0; i < 5000; i += 2) {
+        snprintf(name, sizeof(name), "n%d", i);
+        cg_index_memory_remove(f->mem, name);
+    }
+    for (int i = 0; i < 5000; i++) {
+        snprintf(name, sizeof(name), "n%d", i);
+        assert_int_equal(get(f, name), i % 2 ? '?' : '-');
+    }
+    list(f->mem, none);
+    for (int i = 0; i < 5000; i++) {
+        snprintf(name, sizeof(name), "n%d", i);
+        assert_int_equal(get(f, name), '-');
+    }
 }
 
 static void freeing_nothing_is_allowed(void **state)
@@ -346,12 +457,11 @@ static void *keep_dropping(void *cls)
 static void nobody_ever_sees_an_older_file_than_before(void **state)
 {
     struct cache_fx *f = *state;
-    struct cg_map *names = cg_map_new(NULL);
+    static const char *const names[] = {"a", NULL};
     pthread_t threads[4];
 
     atomic_store(&disk, 1);
     atomic_store(&over, false);
-    cg_map_put(names, "a", names);
     cg_index_memory_put(f->mem, "a", NULL);
     for (int i = 0; i < 4; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, i ? keep_reading : keep_dropping, f), 0);
@@ -362,12 +472,11 @@ static void nobody_ever_sees_an_older_file_than_before(void **state)
         cg_index_memory_put(f->mem, "a", blob);
         cg_blob_unref(&blob);
         if (n % 64 == 0)
-            cg_index_memory_reset(f->mem, names);
+            list(f->mem, names);
     }
     atomic_store(&over, true);
     for (int i = 0; i < 4; i++)
         pthread_join(threads[i], NULL);
-    cg_map_free(&names);
 }
 
 /* Through the registry */
@@ -482,11 +591,16 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_file_over_the_whole_limit_drives_nobody_out, setup, teardown),
         cmocka_unit_test_setup_teardown(a_lower_limit_takes_effect_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(a_loader_never_replaces_what_is_newer, setup, teardown),
-        cmocka_unit_test_setup_teardown(an_evicted_file_may_still_be_loaded_by_who_had_begun, setup, teardown),
+        cmocka_unit_test_setup_teardown(of_those_who_load_at_once_one_stores, setup, teardown),
+        cmocka_unit_test_setup_teardown(another_form_replaces_only_what_it_was_made_of, setup, teardown),
         cmocka_unit_test_setup_teardown(a_file_that_is_gone_takes_its_name_along, setup, teardown),
         cmocka_unit_test_setup_teardown(a_reader_keeps_its_file_through_a_change, setup, teardown),
         cmocka_unit_test_setup_teardown(names_are_found_by_what_they_fold_to, setup, teardown),
         cmocka_unit_test_setup_teardown(a_rescan_brings_exactly_the_names_that_are_there, setup, teardown),
+        cmocka_unit_test_setup_teardown(until_it_is_listed_no_name_is_absent, setup_unlisted, teardown),
+        cmocka_unit_test_setup_teardown(what_was_read_of_an_unknown_name_loses_against_any_change, setup_unlisted,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(thousands_of_names_come_and_go, setup, teardown),
         cmocka_unit_test(freeing_nothing_is_allowed),
         cmocka_unit_test_setup_teardown(nobody_ever_sees_an_older_file_than_before, setup, teardown),
         cmocka_unit_test_setup_teardown(only_the_one_path_of_a_name_is_answered, fx_setup, fx_teardown),

@@ -251,6 +251,22 @@ static void find_ignores_build_metadata_and_bad_lines(void **state)
     assert_int_equal(cg_index_find(FILE_TEXT, strlen(FILE_TEXT), &v, &e, NULL), CG_ERR_ABSENT);
 }
 
+/* Lines are passed over by their letters; one that spells them with escapes still counts. */
+static void find_reads_versions_that_are_spelled_with_escapes(void **state)
+{
+    (void)state;
+    static const char text[] = "{\"name\":\"a\",\"v\\u0065rs\":\"\\u0031.2.3\",\"deps\":[],\"cksum\":\""
+                               "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\"}\n";
+    struct cg_index_entry e;
+    struct cg_semver v = version("1.2.3");
+    assert_int_equal(cg_index_find(text, strlen(text), &v, &e, NULL), CG_OK);
+    assert_string_equal(e.version, "1.2.3");
+    assert_true(cg_index_may_hold(text, strlen(text), &v));
+    v = version("1.2.4");
+    assert_int_equal(cg_index_find(text, strlen(text), &v, &e, NULL), CG_ERR_ABSENT);
+    assert_false(cg_index_may_hold(FILE_TEXT, strlen(FILE_TEXT), &v));
+}
+
 static void assert_yanked(const char *text, const char *vers, bool yanked, const char *wanted)
 {
     struct cg_buf out;
@@ -328,6 +344,7 @@ int main(void)
         cmocka_unit_test(nul_behind_a_number_is_refused),
         cmocka_unit_test(each_visits_lines_and_names_the_bad_one),
         cmocka_unit_test(find_ignores_build_metadata_and_bad_lines),
+        cmocka_unit_test(find_reads_versions_that_are_spelled_with_escapes),
         cmocka_unit_test(yanking_changes_one_value_and_no_other_byte),
         cmocka_unit_test(every_line_of_the_version_is_yanked),
         cmocka_unit_test(yanking_an_unknown_version_is_absent),

@@ -18,6 +18,7 @@
 #include "fake_storage.h"
 #include "fixture.h"
 #include "log/metrics.h"
+#include "registry/derive.h"
 
 /* The crate file as the storage has it is the one that was sent. */
 static void assert_crate_stored(struct fx *f, const char *name, const char *version)
@@ -199,6 +200,124 @@ static void rights_are_asked_before_the_crate_is_looked_at(void **state)
     fx_refused(f, fx_publish(f, "pay-core", "1.0.0", NULL, NULL), CG_ERR_UNAUTHENTICATED, "cargo login");
     assert_string_equal(f->change.crate, "pay-core");
     assert_int_equal(cg_fake_storage_count(f->st), before);
+}
+
+/* The rows after a publish are those that all lines together would give. */
+static void check_rows(struct fx *f, const char *index_name)
+{
+    struct cg_namespace *ns = NULL;
+    char *text = fx_stored_index(f, index_name);
+    struct cg_derive derive = {.text = text, .len = strlen(text), .look_only = true};
+
+    fx_ok(f, cg_namespace_get(f->reg, "payments", &ns, &f->err));
+    derive.ns = ns;
+    fx_ok(f, cg_derive_crate(&derive, &f->err));
+    assert_true(cg_derive_fits(&derive));
+    free(text);
+}
+
+static void rows_fit_after_every_publish_in_whatever_order(void **state)
+{
+    static const char *const versions[] = {"1.0.0-rc.1", "0.9.0", "1.0.0", "0.9.1", "2.0.0-a", "1.0.1+b", "2.0.0", "1.5.0"};
+    struct fx *f = *state;
+
+    for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++) {
+        fx_ok(f, fx_publish(f, "pay-core", versions[i], NULL, NULL));
+        check_rows(f, "pay-core");
+        if (i % 3 == 2)
+            fx_ok(f, fx_yank(f, "pay-core", versions[i], true));
+    }
+}
+
+/* An index file of 100 KB that is not in memory. */
+static void put_large(struct fx *f)
+{
+    struct cg_buf text;
+
+    cg_buf_init(&text, 1024 * 1024);
+    for (int i = 0; i < 600; i++)
+        cg_buf_addf(&text, "{\"name\":\"pay-big\",\"vers\":\"0.0.%d\",\"deps\":[],\"cksum\":\"%064d\",\"features\":{},"
+                           "\"yanked\":false}\n", i, i);
+    fx_ok(f, f->st->ops->index_write(f->st, "pay-big", cg_buf_str(&text), text.len, &f->err));
+    cg_buf_free(&text);
+    fx_restart(f);
+}
+
+static struct cg_blob *large_blob(struct fx *f)
+{
+    struct cg_blob *blob = NULL;
+    enum cg_err rc = cg_registry_index(f->reg, "payments", "pa/y-/pay-big", &blob);
+
+    if (rc == CG_ERR_AGAIN)
+        rc = cg_registry_index_load(f->reg, "payments", "pa/y-/pay-big", &blob, &f->err);
+    fx_ok(f, rc);
+    return blob;
+}
+
+static void a_large_index_file_is_compressed_after_the_publish_not_in_it(void **state)
+{
+    struct fx *f = *state;
+    struct cg_blob *blob;
+
+    put_large(f);
+    fx_ok(f, fx_publish(f, "pay-big", "1.0.0", NULL, NULL));
+    blob = large_blob(f);
+    assert_null(blob->gzip);
+    cg_blob_unref(&blob);
+    cg_registry_tick(f->reg);
+    blob = large_blob(f);
+    assert_non_null(blob->gzip);
+    assert_non_null(strstr(blob->bytes, "\"1.0.0\""));
+    cg_blob_unref(&blob);
+}
+
+/* The sum of the compressed form as it is given out after a restart, which is the stored one then. With `mark` that is
+ * damaged afterwards. */
+static uint32_t sum_of_form(struct fx *f, const char *mark)
+{
+    struct cg_buf stored, fresh;
+    struct cg_blob *blob;
+    uint32_t sum;
+
+    fx_restart(f);
+    blob = large_blob(f);
+    assert_non_null(blob->gzip);
+    sum = cg_crc32(blob->gzip, blob->gzip_len);
+    cg_buf_init(&fresh, 1024 * 1024);
+    cg_buf_init(&stored, 1024 * 1024);
+    fx_ok(f, f->st->ops->ready_read(f->st, "pay-big", &stored, &f->err));
+    assert_int_equal(stored.len, 66 + blob->gzip_len);
+    assert_memory_equal(stored.data, blob->etag, 34);
+    assert_memory_equal(stored.data + 66, blob->gzip, blob->gzip_len);
+    if (mark) {
+        cg_buf_add(&fresh, stored.data, stored.len);
+        memcpy(fresh.data + (strcmp(mark, "tag") == 0 ? 1 : fresh.len - 12), "xx", 2);
+        fx_ok(f, f->st->ops->ready_write(f->st, "pay-big", fresh.data, strcmp(mark, "torn") == 0 ? 40 : fresh.len, &f->err));
+    }
+    cg_blob_unref(&blob);
+    cg_buf_free(&stored);
+    cg_buf_free(&fresh);
+    return sum;
+}
+
+static void a_compressed_form_that_does_not_fit_is_made_anew(void **state)
+{
+    struct fx *f = *state;
+    const char *text = "{}\n";
+    uint32_t good;
+
+    put_large(f);
+    good = sum_of_form(f, "tag"); /* made by the first read; afterwards it is of something else */
+    assert_int_equal(sum_of_form(f, "bytes"), good);
+    assert_int_equal(sum_of_form(f, "torn"), good);
+    assert_int_equal(sum_of_form(f, NULL), good);
+    fx_ok(f, fx_publish(f, "pay-big", "1.0.0", NULL, NULL)); /* and there is none of the new file yet */
+    assert_int_not_equal(sum_of_form(f, NULL), good);
+    fx_ok(f, f->st->ops->index_write(f->st, "pay-big", text, strlen(text), &f->err)); /* by hand */
+    fx_restart(f);
+    struct cg_blob *blob = large_blob(f);
+    assert_null(blob->gzip);
+    cg_blob_unref(&blob);
 }
 
 static void a_prefix_of_another_namespace_is_refused(void **state)
@@ -837,6 +956,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_body_that_ends_early_or_fails_leaves_nothing, fx_setup, fx_teardown),
         cmocka_unit_test_setup_teardown(registries_of_dependencies_are_resolved_or_refused, fx_setup, fx_teardown),
         cmocka_unit_test_setup_teardown(required_fields_are_the_namespaces_own, fx_setup, fx_teardown),
+        cmocka_unit_test_setup_teardown(rows_fit_after_every_publish_in_whatever_order, fx_setup, fx_teardown),
+        cmocka_unit_test_setup_teardown(a_compressed_form_that_does_not_fit_is_made_anew, fx_setup_real, fx_teardown),
+        cmocka_unit_test_setup_teardown(a_large_index_file_is_compressed_after_the_publish_not_in_it, fx_setup_real,
+                                        fx_teardown),
         cmocka_unit_test_setup_teardown(taste_is_a_warning, fx_setup, fx_teardown),
         cmocka_unit_test_setup_teardown(dependencies_that_are_not_here_yet_are_a_warning, fx_setup, fx_teardown),
         cmocka_unit_test_setup_teardown(more_warnings_than_a_person_reads_are_cut, fx_setup, fx_teardown),

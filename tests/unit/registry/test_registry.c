@@ -16,6 +16,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "crategate/clock.h"
 #include "fake_metadata.h"
 #include "fake_storage.h"
 #include "fixture.h"
@@ -142,25 +143,83 @@ static const char *broken_operation;
 static enum cg_err broken_factory(const struct cg_conf *conf, const struct cg_conf_namespace *ns,
                                   struct cg_storage **st_out, struct cg_error *err)
 {
-    (void)conf, (void)ns, (void)err;
-    broken_store = *st_out = cg_fake_storage_new();
-    cg_fake_storage_set_broken(broken_store, broken_operation);
+    (void)conf, (void)err;
+    *st_out = cg_fake_storage_new();
+    if (strcmp(ns->name, "payments") == 0) {
+        broken_store = *st_out;
+        cg_fake_storage_set_broken(broken_store, broken_operation);
+    }
     return CG_OK;
 }
 
 static void a_store_that_cannot_be_read_or_written_stops_the_start(void **state)
 {
-    static const char *const operations[] = {"index_each", "config_write"};
     struct fx *f = *state;
     struct cg_registry *reg = NULL;
 
-    for (size_t i = 0; i < 2; i++) {
-        broken_operation = operations[i];
-        fx_refused(f, cg_registry_new(f->conf, f->md, broken_factory, &reg, &f->err), CG_ERR_UNAVAILABLE,
-                   "namespace \"payments\" cannot be opened");
-        assert_null(reg);
-    }
+    broken_operation = "config_write";
+    fx_refused(f, cg_registry_new(f->conf, f->md, broken_factory, &reg, &f->err), CG_ERR_UNAVAILABLE,
+               "namespace \"payments\" cannot be opened");
+    assert_null(reg);
     cg_registry_free(&reg);
+}
+
+static enum cg_err ask_core(struct cg_registry *reg)
+{
+    struct cg_blob *blob = NULL;
+    enum cg_err rc = cg_registry_index(reg, "payments", "pa/y-/pay-core", &blob);
+
+    if (rc == CG_ERR_AGAIN)
+        rc = cg_registry_index_load(reg, "payments", "pa/y-/pay-core", &blob, NULL);
+    cg_blob_unref(&blob);
+    return rc;
+}
+
+static void until_the_names_are_listed_the_store_is_asked_about_each(void **state)
+{
+    struct fx *f = *state;
+    struct cg_registry *reg = NULL;
+    struct cg_blob *blob = NULL;
+
+    broken_operation = "index_each";
+    fx_ok(f, cg_registry_new(f->conf, f->md, broken_factory, &reg, &f->err));
+    fx_ok(f, broken_store->ops->index_write(broken_store, "pay-core", "x\n", 2, &f->err));
+    assert_int_equal(ask_core(reg), CG_OK);
+    cg_registry_tick(reg); /* cannot list them */
+    assert_int_equal(cg_registry_index(reg, "payments", "pa/y-/pay-none", &blob), CG_ERR_AGAIN);
+    cg_fake_storage_set_broken(broken_store, NULL);
+    cg_registry_tick(reg);
+    assert_int_equal(cg_registry_index(reg, "payments", "pa/y-/pay-none", &blob), CG_ERR_ABSENT);
+    assert_int_equal(ask_core(reg), CG_OK);
+    cg_registry_free(&reg);
+}
+
+static enum cg_err ignore_summary(void *cls, const struct cg_crate_summary *summary)
+{
+    (void)cls, (void)summary;
+    return CG_OK;
+}
+
+/* The rows of what is older than the mark are taken for right; the mark is set when all that was in doubt is settled. */
+static void a_start_looks_only_at_what_changed_since_all_was_settled(void **state)
+{
+    struct fx *f = *state;
+    int64_t at = 0, now = cg_clock_wall_s();
+
+    fx_ok(f, fx_publish(f, "pay-core", "1.0.0", NULL, NULL));
+    fx_restart(f);
+    cg_registry_tick(f->reg);
+    fx_ok(f, f->md->ops->settled(f->md, "payments", &at, &f->err));
+    assert_true(at >= now);
+    fx_ok(f, f->md->ops->crate_remove(f->md, "payments", "pay-core", &f->err));
+    fx_ok(f, f->md->ops->settled_set(f->md, "payments", now + 3600, &f->err));
+    fx_restart(f);
+    cg_registry_tick(f->reg);
+    assert_int_equal(f->md->ops->crate_get(f->md, "payments", "pay-core", ignore_summary, NULL, NULL), CG_ERR_ABSENT);
+    fx_ok(f, f->md->ops->settled_set(f->md, "payments", now, &f->err));
+    fx_restart(f);
+    cg_registry_tick(f->reg);
+    fx_ok(f, f->md->ops->crate_get(f->md, "payments", "pay-core", ignore_summary, NULL, &f->err));
 }
 
 static void a_ping_tells_that_a_storage_fails_but_not_whose(void **state)
@@ -339,6 +398,8 @@ static void *keep_reading(void *cls)
         cg_blob_unref(&blob);
         blob = NULL;
         rc = cg_registry_index(f->reg, "late", "pa/y-/pay-busy", &blob);
+        if (rc == CG_ERR_AGAIN)
+            rc = cg_registry_index_load(f->reg, "late", "pa/y-/pay-busy", &blob, NULL);
         CG_ASSERT(rc == CG_ERR_ABSENT);
     }
     return NULL;
@@ -410,6 +471,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_static_config_json_that_cannot_be_written_does_not_stop_a_reload, fx_setup,
                                         fx_teardown),
         cmocka_unit_test_setup_teardown(a_store_that_cannot_be_read_or_written_stops_the_start, fx_setup, fx_teardown),
+        cmocka_unit_test_setup_teardown(a_start_looks_only_at_what_changed_since_all_was_settled, fx_setup_real, fx_teardown),
+        cmocka_unit_test_setup_teardown(until_the_names_are_listed_the_store_is_asked_about_each, fx_setup, fx_teardown),
         cmocka_unit_test_setup_teardown(a_namespace_out_of_the_configuration_need_not_answer, fx_setup, fx_teardown),
         cmocka_unit_test_setup_teardown(a_ping_tells_that_a_storage_fails_but_not_whose, fx_setup, fx_teardown),
         cmocka_unit_test_setup_teardown(a_tick_notices_what_another_process_did, fx_setup, fx_teardown),

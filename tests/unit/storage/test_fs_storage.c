@@ -23,6 +23,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "crategate/clock.h"
 #include "storage/filesystem/fs_private.h"
 #include "storage/filesystem/fs_storage.h"
 
@@ -223,6 +224,24 @@ static void strange_files_are_not_listed(void **state)
     assert_int_equal(count, 1);
     assert_int_equal(f->st->ops->crate_each(f->st, NULL, count_crate, &count, NULL), CG_OK);
     assert_int_equal(count, 2);
+}
+
+/* A date that was set back does not hide a change, and one that was set forward does not make one. */
+static void changes_are_told_by_what_nobody_can_set(void **state)
+{
+    struct fixture *f = *state;
+    int64_t now = cg_clock_wall_s();
+    int count = 0;
+
+    run_in(f, "mkdir -p", "index/ab/cd", "index/ab/cd");
+    write_file(f, "index/ab/cd/abcd", 0);
+    run_in(f, "touch -d 2001-01-01", "index/ab/cd/abcd", "index/ab/cd/abcd");
+    assert_int_equal(f->st->ops->index_since(f->st, now - 1, count_index, &count, NULL), CG_OK);
+    assert_int_equal(count, 1);
+    run_in(f, "touch -d 2101-01-01", "index/ab/cd/abcd", "index/ab/cd/abcd");
+    count = 0;
+    assert_int_equal(f->st->ops->index_since(f->st, now + 3600, count_index, &count, NULL), CG_OK);
+    assert_int_equal(count, 0);
 }
 
 static void assert_not_followed(struct fixture *f, enum cg_err rc, struct cg_error *err)
@@ -563,6 +582,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(tree_is_a_static_sparse_registry),
+        T(changes_are_told_by_what_nobody_can_set),
         T(umask_takes_rights_away),
         T(config_is_rewritten_only_when_it_differs),
         T(strange_files_are_not_listed),
