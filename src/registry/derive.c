@@ -525,8 +525,12 @@ void cg_derive_later(struct cg_namespace *ns, const char *index_name, const stru
 /* Behind those that are there; the names, and the list, are taken over. */
 static void add_doubts(struct cg_namespace *ns, char **names, size_t count)
 {
+    if (!count) {
+        free(names);
+        return;
+    }
     pthread_mutex_lock(&ns->doubts_lock);
-    ns->doubts = cg_reallocarray(ns->doubts, ns->doubt_count + count + 1, sizeof(*ns->doubts));
+    ns->doubts = cg_reallocarray(ns->doubts, ns->doubt_count + count, sizeof(*ns->doubts));
     memmove(ns->doubts + count, ns->doubts, ns->doubt_count * sizeof(*ns->doubts));
     memcpy(ns->doubts, names, count * sizeof(*names));
     ns->doubt_count += count;

@@ -193,8 +193,8 @@ class Rows:
         last = run("SELECT position FROM version WHERE ns = ? AND crate = ? AND version = ?",
                    (ns, folded, versions[-1])).fetchone()[0]
         self.db.executemany(
-            "INSERT INTO dependency (version, ns, crate, registry, req, kind, target, optional, default_features, features)"
-            " VALUES (?,?,?,'','^1',?,'',0,1,'')",
+            "INSERT INTO dependency (version, ns, crate, registry, req, kind, target, optional, default_features, features,"
+            " shown) VALUES (?,?,?,'','^1',?,'',0,1,'',1)",
             [(last, ns, dep.lower().replace("_", "-"), kind) for dep, kind in deps])
 
     def text(self, rowid, name, description, keywords):

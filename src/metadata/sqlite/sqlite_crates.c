@@ -31,11 +31,11 @@ enum cg_err cg_sqlite_downloads_add(struct cg_metadata *md, const struct cg_down
 static enum cg_err put_summary(struct cg_sqlite_conn *conn, const struct cg_crate_summary *s, int64_t *id_out,
                                struct cg_error *err)
 {
+    static const enum cg_sql before[] = {CG_SQL_TOTAL_ADD, CG_SQL_DEPENDENCY_HIDE};
     enum cg_err rc = cg_sqlite_run(conn, CG_SQL_SPACE_ADD, CG_SQL_ARGS(CG_SQL_TEXT(s->namespace_name)), err);
 
-    if (rc == CG_OK)
-        rc = cg_sqlite_run(conn, CG_SQL_TOTAL_ADD, CG_SQL_ARGS(CG_SQL_TEXT(s->namespace_name), CG_SQL_TEXT(s->crate)),
-                           err);
+    for (size_t i = 0; rc == CG_OK && i < sizeof(before) / sizeof(before[0]); i++)
+        rc = cg_sqlite_run(conn, before[i], CG_SQL_ARGS(CG_SQL_TEXT(s->namespace_name), CG_SQL_TEXT(s->crate)), err);
     if (rc != CG_OK)
         return rc;
     return cg_sqlite_value(conn, CG_SQL_CRATE_PUT,
@@ -57,6 +57,9 @@ enum cg_err cg_sqlite_crate_put(struct cg_metadata *md, const struct cg_crate_su
     if (rc != CG_OK)
         return rc;
     rc = put_summary(conn, summary, &id, err);
+    if (rc == CG_OK)
+        rc = cg_sqlite_run(conn, CG_SQL_DEPENDENCY_SHOW,
+                           CG_SQL_ARGS(CG_SQL_TEXT(summary->namespace_name), CG_SQL_TEXT(summary->crate)), err);
     if (rc == CG_OK)
         rc = cg_sqlite_run(conn, CG_SQL_TEXT_DROP, CG_SQL_ARGS(CG_SQL_INT(id)), err);
     if (rc == CG_OK)

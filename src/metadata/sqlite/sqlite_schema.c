@@ -87,6 +87,12 @@ static const char migration_4[] =
     "INSERT INTO download_total (ns, crate, count) SELECT ns, crate, 0 FROM crate WHERE true"
     " ON CONFLICT (ns, crate) DO NOTHING;"
     "CREATE INDEX download_total_count ON download_total (ns, count DESC, crate);"
+    /* Who depends on a crate is asked of the versions that are shown, so only those are in the index for it. */
+    "ALTER TABLE dependency ADD COLUMN shown INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE dependency SET shown = 1 WHERE version IN (SELECT v.position FROM crate c JOIN version v"
+    " ON v.ns = c.ns AND v.crate = c.crate AND v.version = c.max_version);"
+    "DROP INDEX dependency_crate;"
+    "CREATE INDEX dependency_shown ON dependency (ns, crate, version) WHERE registry = '' AND shown;"
     /* Until when all derived rows of a namespace are known to fit its index, wall seconds. */
     "CREATE TABLE settled (ns TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;";
 

@@ -27,9 +27,11 @@
 #define CG_SQL_BEGINNING                                                                                               \
     "(SELECT id, crate FROM crate WHERE ns = ?1 AND crate > ?5 AND crate < ?5 || char(1114111) LIMIT 1000)"
 
-#define CG_SQL_DEPENDENTS                                                                                              \
-    " FROM dependency d JOIN version v ON v.position = d.version"                                                      \
-    " JOIN crate c ON c.ns = v.ns AND c.crate = v.crate AND c.max_version = v.version"
+/* ?1 namespace, ?2 crate: the edges to it of versions that their crates show. */
+#define CG_SQL_EDGES " FROM dependency d WHERE d.ns = ?1 AND d.crate = ?2 AND d.registry = '' AND d.shown"
+#define CG_SQL_SHOWN_VERSION                                                                                           \
+    "(SELECT v.position FROM crate c JOIN version v ON v.ns = c.ns AND v.crate = c.crate AND v.version = c.max_version" \
+    " WHERE c.ns = ?1 AND c.crate = ?2)"
 
 #define CG_SQL_TABLE(X)                                                                                                \
     X(BEGIN_WRITE, "BEGIN IMMEDIATE")                                                                                  \
@@ -135,7 +137,10 @@
     X(DEPENDENCY_DROP, "DELETE FROM dependency WHERE version = ?1")                                                    \
     X(DEPENDENCY_PUT,                                                                                                  \
       "INSERT INTO dependency (version, ns, crate, registry, req, kind, target, optional, default_features,"           \
-      " features) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")                                                   \
+      " features, shown) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, EXISTS (SELECT 1 FROM version v JOIN crate c" \
+      " ON c.ns = v.ns AND c.crate = v.crate AND c.max_version = v.version WHERE v.position = ?1))")                   \
+    X(DEPENDENCY_HIDE, "UPDATE dependency SET shown = 0 WHERE shown AND version = " CG_SQL_SHOWN_VERSION)               \
+    X(DEPENDENCY_SHOW, "UPDATE dependency SET shown = 1 WHERE NOT shown AND version = " CG_SQL_SHOWN_VERSION)                                                   \
     X(DOWNLOAD_REMOVE, "DELETE FROM download WHERE ns = ?1 AND crate = ?2")                                            \
     X(DOWNLOAD_TOTAL_REMOVE, "DELETE FROM download_total WHERE ns = ?1 AND crate = ?2")                                \
     X(COUNT_ALL, "SELECT crates FROM space WHERE ns = ?1")                                                             \
@@ -176,15 +181,16 @@
                    "downloads DESC, c.crate"))                                                                         \
     X(MATCHES_UPDATES, CG_SQL_MATCHES("c.updated_at DESC, c.crate"))                                                   \
     X(MATCHES_NEW, CG_SQL_MATCHES("c.created_at DESC, c.crate"))                                                       \
-    X(COUNT_REVERSE,                                                                                                   \
-      "SELECT count(DISTINCT v.position)" CG_SQL_DEPENDENTS " WHERE d.ns = ?1 AND d.crate = ?2 AND d.registry = ''")   \
+    X(COUNT_REVERSE, "SELECT count(DISTINCT d.version)" CG_SQL_EDGES)                                                  \
     X(REVERSE, /* a dependent once, by its weightiest edge: SQLite takes the plain columns from the row of min() */    \
-      "SELECT c.name, v.version, d.crate, d.registry, d.req, d.kind, d.target, d.optional, d.default_features,"        \
-      " d.features, coalesce(t.count, 0) AS downloads,"                                                                \
-      " min(CASE d.kind WHEN 'normal' THEN 0 WHEN 'build' THEN 1 ELSE 2 END * 1000000000000 + d.id)"                   \
-      CG_SQL_DEPENDENTS CG_SQL_TOTALS                                                                                  \
-      "WHERE d.ns = ?1 AND d.crate = ?2 AND d.registry = '' GROUP BY v.position"                                       \
-      " ORDER BY downloads DESC, c.crate LIMIT ?3 OFFSET ?4")
+      "SELECT p.name, p.number, d.crate, d.registry, d.req, d.kind, d.target, d.optional, d.default_features,"         \
+      " d.features, p.downloads, min(CASE d.kind WHEN 'normal' THEN 0 WHEN 'build' THEN 1 ELSE 2 END * 1000000000000"  \
+      " + d.id) FROM (SELECT v.position, v.version AS number, c.name, c.crate, t.count AS downloads"                   \
+      " FROM (SELECT DISTINCT d.version" CG_SQL_EDGES ") e CROSS JOIN version v ON v.position = e.version"             \
+      " CROSS JOIN crate c ON c.ns = v.ns AND c.crate = v.crate"                                                       \
+      " CROSS JOIN download_total t ON t.ns = v.ns AND t.crate = v.crate"                                              \
+      " ORDER BY t.count DESC, v.crate LIMIT ?3 OFFSET ?4) p CROSS JOIN dependency d ON d.version = p.position"        \
+      " WHERE d.ns = ?1 AND d.crate = ?2 AND d.registry = '' GROUP BY p.position ORDER BY p.downloads DESC, p.crate")
 
 enum cg_sql {
 #define X(name, text) CG_SQL_##name,
