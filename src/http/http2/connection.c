@@ -202,9 +202,6 @@ static void receive(struct cg_http2_conn *conn)
         if ((size_t)n < sizeof(bytes) && !cg_wire_pending(conn->wire))
             return;
     }
-    /* epoll does not tell of those. */
-    if (cg_wire_pending(conn->wire))
-        cg_loop_serve_http2(conn->loop, conn);
 }
 
 /* The loop's calls */
@@ -220,7 +217,12 @@ static bool settle(struct cg_http2_conn *conn)
     if (conn->life == CG_HTTP2_OPEN && !conn->rest && !nghttp2_session_want_read(conn->session) &&
         !nghttp2_session_want_write(conn->session))
         begin_closing(conn);
-    return conn->life != CG_HTTP2_DEAD;
+    if (conn->life == CG_HTTP2_DEAD)
+        return false;
+    /* epoll does not tell of those. While nothing is read they wait, and no turn is spent on them. */
+    if (reads(conn) && cg_wire_pending(conn->wire))
+        cg_loop_serve_http2(conn->loop, conn);
+    return true;
 }
 
 bool cg_http2_serve(struct cg_http2_conn *conn, int64_t now_ms)
