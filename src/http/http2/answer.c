@@ -237,7 +237,7 @@ int cg_http2_send_data(nghttp2_session *session, nghttp2_frame *frame, const uin
     }
     conn->out_len += FRAME_HEAD + len;
     stream->at += len;
-    stream->since_ms = conn->now_ms;
+    stream->since_ms = conn->data_ms = conn->now_ms;
     cg_http2_bucket_give(&conn->control, &cg_http2_limits.control, 2);
     return 0;
 }
