@@ -134,7 +134,7 @@ static struct cg_ready *make_ready(struct cg_http1_conn *conn)
     struct cg_ready *ready = cg_ready_take(&conn->http1->ready, conn->req);
     struct MHD_Response *made = ready ? NULL : make(conn, false);
 
-    return made ? cg_ready_new(conn->req, made) : ready;
+    return made ? cg_ready_new(conn->req, made, conn->http1->loop->now_ms) : ready;
 }
 
 enum MHD_Result cg_answer_queue(struct cg_http1_conn *conn, bool close_after)

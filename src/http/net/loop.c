@@ -243,7 +243,7 @@ static int turn_timeout(const struct cg_loop *loop, int64_t now_ms)
 
     if (loop->http1_ready || !cg_link_empty(&loop->http2_ready))
         return 0;
-    if (loop->open > 0 || loop->linger.count > 0 || loop->paused)
+    if (loop->open > 0 || loop->linger.count > 0 || loop->paused || cg_http1_keeps_files(loop->http1))
         next = sooner(next, loop->sweep_ms);
     if (next == INT64_MAX)
         return -1;
