@@ -34,9 +34,9 @@ static struct MHD_Response *from_file(struct cg_response *response)
 
     if (response->file)
         response->fd = fcntl(response->file->fd, F_DUPFD_CLOEXEC, 0);
-    made = response->fd >= 0 ? MHD_create_response_from_fd_at_offset64(response->file_len, response->fd,
-                                                                       response->file_offset)
-                             : NULL;
+    made = response->fd >= 0
+               ? MHD_create_response_from_fd_at_offset64(response->file_len, response->fd, response->file_offset)
+               : NULL;
     if (made)
         response->fd = -1;
     return made;

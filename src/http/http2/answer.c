@@ -210,7 +210,8 @@ static bool copy_body(const struct cg_http2_stream *stream, unsigned char *out, 
         memcpy(out, stream->bytes + stream->at, len);
         return true;
     case CG_HTTP2_FILE:
-        return read_file(response->file ? response->file->fd : response->fd, out, len, response->file_offset + stream->at);
+        return read_file(response->file ? response->file->fd : response->fd, out, len,
+                         response->file_offset + stream->at);
     case CG_HTTP2_FEED:
         return read_file(cg_feed_fd(response->feed), out, len, response->file_offset + stream->at);
     case CG_HTTP2_NOTHING:

@@ -158,7 +158,7 @@ static enum flow carry_in(struct bridge *b)
     return read_outcome(n);
 }
 
-/* The library closes with bytes of a refused body unread, and the kernel tells that after its last ones: an end, too. */
+/* The library closes with bytes of a refused body unread, which the kernel tells after its last ones: an end, too. */
 static enum flow pair_outcome(ssize_t n)
 {
     return n < 0 && errno == ECONNRESET ? FLOW_ENDED : read_outcome(n);
