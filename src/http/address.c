@@ -197,6 +197,13 @@ static bool peer_ip(const struct sockaddr_storage *peer, struct ip *ip)
     return true;
 }
 
+bool cg_address_trusted_peer(char *const *cidrs, const struct sockaddr_storage *peer)
+{
+    struct ip ip;
+
+    return cidrs && *cidrs && peer_ip(peer, &ip) && trusted(cidrs, &ip);
+}
+
 void cg_address_client(const struct cg_address_facts *facts, char text_out[CG_ADDRESS_SIZE], bool *secure_out)
 {
     struct ip client;

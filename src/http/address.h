@@ -26,4 +26,7 @@ void cg_address_client(const struct cg_address_facts *facts, char text_out[CG_AD
 /* Does the address (text, IPv4 or IPv6) lie in one of the CIDRs ("10.0.0.0/8", "::1", bare addresses are whole)? */
 bool cg_address_trusted(char *const *cidrs, const char *address);
 
+/* The same of a socket's other end; false for a unix socket's. */
+bool cg_address_trusted_peer(char *const *cidrs, const struct sockaddr_storage *peer);
+
 #endif

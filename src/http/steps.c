@@ -9,6 +9,7 @@
 
 #include "base/str.h"
 #include "conf/conf.h"
+#include "crategate/clock.h"
 #include "http/address.h"
 #include "http/memo.h"
 #include "http/record.h"
@@ -226,7 +227,7 @@ static bool recall(struct cg_request *req, const char *authorization)
 {
     const struct cg_authn_memo *memo = memo_of(req, authorization);
 
-    if (!memo || !cg_authn_recall(req->gw->authn, memo, authorization, req->started_us / 1000, &req->authn.caller))
+    if (!memo || !cg_authn_recall(req->gw->authn, memo, authorization, cg_clock_mono_ms(), &req->authn.caller))
         return false;
     req->cred.kind = CG_CRED_TOKEN;
     return true;

@@ -58,6 +58,7 @@ def curl(gw, *words, path="/livez", token=None, out="/dev/null"):
 def test_curl_gets_the_version_it_asks_for(env):
     assert curl(env.gw) == "2 200"
     assert curl(env.gw, "--http1.1") == "1.1 200"
+    assert curl(env.gw, "--http1.0").endswith(" 200")
     assert curl(env.gw, "--tlsv1.2", "--tls-max", "1.2") == "2 200"
 
 

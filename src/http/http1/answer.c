@@ -34,9 +34,9 @@ static struct MHD_Response *from_file(struct cg_response *response)
 
     if (response->file)
         response->fd = fcntl(response->file->fd, F_DUPFD_CLOEXEC, 0);
-    made = response->fd >= 0 ? MHD_create_response_from_fd_at_offset64(response->file_len, response->fd,
-                                                                       response->file_offset)
-                             : NULL;
+    made = response->fd >= 0
+               ? MHD_create_response_from_fd_at_offset64(response->file_len, response->fd, response->file_offset)
+               : NULL;
     if (made)
         response->fd = -1;
     return made;
@@ -134,7 +134,7 @@ static struct cg_ready *make_ready(struct cg_http1_conn *conn)
     struct cg_ready *ready = cg_ready_take(&conn->http1->ready, conn->req);
     struct MHD_Response *made = ready ? NULL : make(conn, false);
 
-    return made ? cg_ready_new(conn->req, made) : ready;
+    return made ? cg_ready_new(conn->req, made, conn->http1->loop->now_ms) : ready;
 }
 
 enum MHD_Result cg_answer_queue(struct cg_http1_conn *conn, bool close_after)

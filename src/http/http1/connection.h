@@ -45,7 +45,7 @@ struct cg_http1_conn {
     int64_t since_ms; /* when the state began, times of waiting left out */
     int64_t waits_ms; /* since when it is suspended; 0: it is not */
     uint64_t body_bytes;
-    struct cg_request *req; /* NULL between requests */
+    struct cg_request *req;         /* NULL between requests */
     struct cg_conn_header *headers; /* of the request, in its arena */
     size_t header_count;            /* CG_CONN_HEADERS_KEPT + 1: there are more than are kept */
     struct cg_memo *memo;           /* from the first request on */

@@ -117,9 +117,15 @@ void cg_http1_sweep(struct cg_http1 *http1)
         next = conn->next;
         cg_conn_check_pace(conn);
     }
+    cg_ready_sweep(&http1->ready, http1->loop->now_ms);
 }
 
 size_t cg_http1_waiting(const struct cg_http1 *http1)
 {
     return http1->waiting;
+}
+
+bool cg_http1_keeps_files(const struct cg_http1 *http1)
+{
+    return http1->ready.files > 0;
 }

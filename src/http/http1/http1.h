@@ -35,5 +35,7 @@ void cg_http1_adopt(struct cg_http1 *http1, int fd, const struct cg_peer *peer, 
 void cg_http1_sweep(struct cg_http1 *http1);
 /* Connections whose request is with a worker, a feed or a delay. */
 size_t cg_http1_waiting(const struct cg_http1 *http1);
+/* Are there open files that a sweep is to let go of when their time is over? */
+bool cg_http1_keeps_files(const struct cg_http1 *http1);
 
 #endif

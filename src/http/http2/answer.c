@@ -210,7 +210,8 @@ static bool copy_body(const struct cg_http2_stream *stream, unsigned char *out, 
         memcpy(out, stream->bytes + stream->at, len);
         return true;
     case CG_HTTP2_FILE:
-        return read_file(response->file ? response->file->fd : response->fd, out, len, response->file_offset + stream->at);
+        return read_file(response->file ? response->file->fd : response->fd, out, len,
+                         response->file_offset + stream->at);
     case CG_HTTP2_FEED:
         return read_file(cg_feed_fd(response->feed), out, len, response->file_offset + stream->at);
     case CG_HTTP2_NOTHING:
@@ -237,7 +238,7 @@ int cg_http2_send_data(nghttp2_session *session, nghttp2_frame *frame, const uin
     }
     conn->out_len += FRAME_HEAD + len;
     stream->at += len;
-    stream->since_ms = conn->now_ms;
+    stream->since_ms = conn->data_ms = conn->now_ms;
     cg_http2_bucket_give(&conn->control, &cg_http2_limits.control, 2);
     return 0;
 }

@@ -141,6 +141,7 @@ struct cg_http2_conn {
     int64_t opened_ms;
     int64_t idle_ms;  /* since when there is no stream */
     int64_t moved_ms; /* when the client last took something, or all */
+    int64_t data_ms;  /* when the last bytes of any answer were made a frame */
     int64_t closing_ms;
     bool settings_acked, draining, said_goodbye, wide;
 

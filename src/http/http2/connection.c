@@ -202,9 +202,6 @@ static void receive(struct cg_http2_conn *conn)
         if ((size_t)n < sizeof(bytes) && !cg_wire_pending(conn->wire))
             return;
     }
-    /* epoll does not tell of those. */
-    if (cg_wire_pending(conn->wire))
-        cg_loop_serve_http2(conn->loop, conn);
 }
 
 /* The loop's calls */
@@ -220,7 +217,12 @@ static bool settle(struct cg_http2_conn *conn)
     if (conn->life == CG_HTTP2_OPEN && !conn->rest && !nghttp2_session_want_read(conn->session) &&
         !nghttp2_session_want_write(conn->session))
         begin_closing(conn);
-    return conn->life != CG_HTTP2_DEAD;
+    if (conn->life == CG_HTTP2_DEAD)
+        return false;
+    /* epoll does not tell of those. While nothing is read they wait, and no turn is spent on them. */
+    if (reads(conn) && cg_wire_pending(conn->wire))
+        cg_loop_serve_http2(conn->loop, conn);
+    return true;
 }
 
 bool cg_http2_serve(struct cg_http2_conn *conn, int64_t now_ms)
@@ -275,6 +277,15 @@ static bool headers_are_late(const struct cg_http2_stream *stream, int64_t age_m
     return stream->state == CG_HTTP2_HEADERS && age_ms > stream->conn->settings->request_timeout_ms;
 }
 
+/* The client holds its answer back, and not only those of the connection that go first or take their turn. */
+static bool takes_nothing(const struct cg_http2_stream *stream)
+{
+    struct cg_http2_conn *conn = stream->conn;
+
+    return nghttp2_session_get_stream_remote_window_size(conn->session, stream->id) <= 0 ||
+           conn->now_ms - conn->data_ms > conn->settings->idle_timeout_ms;
+}
+
 /* A client that sends or takes one byte now and then would never be late. */
 static bool is_too_slow(const struct cg_http2_stream *stream, int64_t age_ms)
 {
@@ -285,7 +296,8 @@ static bool is_too_slow(const struct cg_http2_stream *stream, int64_t age_ms)
     if (stream->state == CG_HTTP2_BODY)
         return age_ms > settings->request_timeout_ms &&
                stream->body_bytes < (uint64_t)age_ms / 1000 * LEAST_BYTES_A_SECOND;
-    return stream->state == CG_HTTP2_SEND && !stream->ended && age_ms > settings->idle_timeout_ms;
+    return stream->state == CG_HTTP2_SEND && !stream->ended && age_ms > settings->idle_timeout_ms &&
+           takes_nothing(stream);
 }
 
 static void check_streams(struct cg_http2_conn *conn)

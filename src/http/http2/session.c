@@ -123,6 +123,8 @@ static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, v
         !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM) || !(stream = stream_of(session, frame->hd.stream_id)))
         return 0;
     stream->ended = true;
+    if (frame->hd.type == NGHTTP2_HEADERS) /* one without a body, as "304": it allows for as much as a frame of one */
+        cg_http2_bucket_give(&conn->control, &cg_http2_limits.control, 2);
     /* Answered before the request was complete: it need not go on (RFC 9113, section 8.1). But when RST_STREAM comes
      * together with the answer, curl loses the answer, so its sender has a while (cg_http2_check_pace). */
     if (!stream->remote_ended && conn->draining)

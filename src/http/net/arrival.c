@@ -10,7 +10,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "authz/policy.h"
 #include "base/mem.h"
+#include "conf/conf.h"
+#include "http/address.h"
 #include "http/http1/http1.h"
 #include "http/net/bridge.h"
 #include "log/log.h"
@@ -116,6 +119,19 @@ static void handshake(struct arrival *a)
 
 /* Cleartext */
 
+/* May it have HTTP/2 because a request asks for it? A server that ends takes nothing new, and says so in the answer. A
+ * proxy that passes its client's offer on carries bytes from then on and no requests: whatever its client wrote would
+ * be taken for the proxy's word (X-Forwarded-For), and would pass its rules. */
+static bool may_upgrade(const struct arrival *a)
+{
+    struct cg_server *server = loop_of(a)->server;
+    struct cg_policy *policy = cg_gateway_policy(server->gw);
+    bool of_a_proxy = a->peer.local || cg_address_trusted_peer(cg_policy_conf(policy)->trusted_proxies, &a->peer.addr);
+
+    cg_policy_unref(&policy);
+    return !of_a_proxy && !atomic_load(&server->draining);
+}
+
 /* The request is taken off the socket, and becomes stream 1. */
 static void upgrade(struct arrival *a)
 {
@@ -149,8 +165,7 @@ static void act_on(struct arrival *a, enum cg_sniffed what, bool last)
         to_http2(a, cg_wire_new(a->watch.fd), NULL);
         return;
     case CG_SNIFFED_UPGRADE:
-        /* A server that ends takes nothing new, and says so in the answer. */
-        if (atomic_load(&loop_of(a)->server->draining))
+        if (!may_upgrade(a))
             break;
         upgrade(a);
         return;

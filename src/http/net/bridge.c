@@ -158,6 +158,12 @@ static enum flow carry_in(struct bridge *b)
     return read_outcome(n);
 }
 
+/* The library closes with bytes of a refused body unread, which the kernel tells after its last ones: an end, too. */
+static enum flow pair_outcome(ssize_t n)
+{
+    return n < 0 && errno == ECONNRESET ? FLOW_ENDED : read_outcome(n);
+}
+
 /* Server to client; FLOW_ENDED once all was taken. */
 static enum flow carry_out(struct bridge *b)
 {
@@ -175,7 +181,7 @@ static enum flow carry_out(struct bridge *b)
         if (b->out.bytes || (size_t)n < CG_LOOP_BLOCK)
             return FLOW_WAITS;
     }
-    return read_outcome(n);
+    return pair_outcome(n);
 }
 
 static void watch(struct bridge *b)

@@ -49,6 +49,7 @@ static bool go_on_after(struct cg_gate *gate, int problem)
     case ENOMEM:
         cg_log(CG_LOG_WARN, "http", NULL, "no new connections for a second: %s", strerror(problem));
         listen_on(gate, false);
+        gate->loop->paused = true;
         return false;
     default: /* the connection has failed, not the socket (accept(2)) */
         return true;

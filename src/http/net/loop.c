@@ -185,6 +185,7 @@ static void sweep(struct cg_loop *loop)
     cg_bridge_sweep(loop);
     cg_carrier_sweep(loop);
     cg_linger_sweep(&loop->linger, loop->now_ms);
+    loop->paused = false;
     for (size_t i = 0; i < loop->gate_count; i++)
         cg_gate_open(&loop->gates[i]);
 }
@@ -242,7 +243,7 @@ static int turn_timeout(const struct cg_loop *loop, int64_t now_ms)
 
     if (loop->http1_ready || !cg_link_empty(&loop->http2_ready))
         return 0;
-    if (loop->open > 0 || loop->linger.count > 0)
+    if (loop->open > 0 || loop->linger.count > 0 || loop->paused || cg_http1_keeps_files(loop->http1))
         next = sooner(next, loop->sweep_ms);
     if (next == INT64_MAX)
         return -1;

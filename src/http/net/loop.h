@@ -63,6 +63,7 @@ struct cg_loop {
     size_t carrying;  /* this loop's part of the server's */
     bool http1_ready; /* libmicrohttpd has something to do */
     bool quiesced;
+    bool paused;               /* a gate takes nobody before the next sweep, for want of descriptors */
     struct cg_sniff sniff;     /* of whatever is looked at */
     char block[CG_LOOP_BLOCK]; /* of whatever is carried */
 

@@ -39,12 +39,12 @@ static void read_conf(struct cg_server *server, const struct cg_conf *conf)
 
 static void tell_certificate(const struct cg_tls *tls)
 {
-    int64_t left = tls ? (cg_tls_not_after(tls) - cg_clock_wall_s()) / DAY_S : DAYS_BEFORE;
+    int64_t left_s = tls ? cg_tls_not_after(tls) - cg_clock_wall_s() : INT64_MAX;
 
-    if (tls && left < 0)
+    if (left_s < 0)
         cg_log(CG_LOG_WARN, "http", NULL, "the certificate in tls_certificate has expired");
-    else if (left < DAYS_BEFORE)
-        cg_log(CG_LOG_WARN, "http", NULL, "the certificate in tls_certificate expires in %d days", (int)left);
+    else if (left_s < DAYS_BEFORE * DAY_S)
+        cg_log(CG_LOG_WARN, "http", NULL, "the certificate in tls_certificate expires in %d days", (int)(left_s / DAY_S));
 }
 
 static enum cg_err read_tls(struct cg_server *server, const struct cg_conf *conf, struct cg_error *err)

@@ -24,7 +24,7 @@ static int no_passphrase(char *out, int size, int writing, void *cls)
 static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in,
                            unsigned in_len, void *cls)
 {
-    static const unsigned char ours[] = "\x02h2\x08http/1.1";
+    static const unsigned char ours[] = "\x02h2\x08http/1.1\x08http/1.0";
     unsigned char *chosen;
 
     (void)ssl, (void)cls;

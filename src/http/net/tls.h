@@ -3,8 +3,8 @@
  * TLS by OpenSSL: a certificate and what is offered with it, and wires that speak
  * it. TLS 1.2 and 1.3, forward secrecy and authenticated ciphers only (so none
  * of those that HTTP/2 forbids, RFC 9113 section 9.2.2), no compression, no
- * renegotiation, resumption by tickets and by a cache, "h2" and "http/1.1" by
- * ALPN (RFC 7301). OpenSSL's types stay in this folder.
+ * renegotiation, resumption by tickets and by a cache, "h2", "http/1.1" and
+ * "http/1.0" by ALPN (RFC 7301). OpenSSL's types stay in this folder.
  *
  * Threading: a context is immutable and shared by all loops, counted; a wire is
  * its loop's. Loop threads block SIGPIPE.

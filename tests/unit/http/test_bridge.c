@@ -179,6 +179,25 @@ static void a_refusal_is_readable_by_a_client_that_sends_everything_first(void *
     }
 }
 
+/* A reset would take the answer from whoever has not read it yet. */
+static void a_client_that_goes_on_after_a_refusal_is_listened_to(void **state)
+{
+    static char more[16384];
+    struct client c;
+
+    (void)state;
+    dial(&c);
+    send_upload(&c, "/open/new", "Authorization: " BOB "\r\n");
+    expect(&c, 403, "errors");
+    assert_true(client_is_closed(&c, 5000));
+    for (int i = 0; i < 20; i++) {
+        if (!client_try_send(&c, more, sizeof(more)))
+            fail_msg("reset after %d more blocks", i);
+        usleep(10000);
+    }
+    client_close(&c);
+}
+
 static void the_end_of_a_clients_bytes_is_passed_on(void **state)
 {
     struct client c;
@@ -399,6 +418,7 @@ int main(void)
         T(files_arrive_whole_also_at_slow_readers),
         T(large_uploads_arrive_whole),
         T(a_refusal_is_readable_by_a_client_that_sends_everything_first),
+        T(a_client_that_goes_on_after_a_refusal_is_listened_to),
         T(the_end_of_a_clients_bytes_is_passed_on),
         T(a_password_is_taken_and_the_address_is_the_clients),
         T(http_without_tls_is_told_so),

@@ -201,62 +201,6 @@ static void index_files_come_plain_or_gzipped_or_not_at_all(void **state)
     client_close(&c);
 }
 
-#define OFFER "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAQAAAAIAAAAA\r\n"
-
-static void an_offer_of_h2c_is_taken_with_the_first_request_only(void **state)
-{
-    struct answer a;
-    struct client c;
-
-    (void)state;
-    dial(&c);
-    client_say(&c, "GET /fast HTTP/1.1\r\n" HOST OFFER "\r\n");
-    client_read(&c, &a, false);
-    assert_int_equal(a.status, 101);
-    assert_string_equal(answer_header(&a, "Upgrade"), "h2c");
-    answer_clean(&a);
-    client_close(&c);
-
-    dial(&c);
-    client_say(&c, GET("/fast"));
-    expect(&c, 200, "anonymous");
-    client_say(&c, "GET /fast HTTP/1.1\r\n" HOST OFFER "\r\n");
-    expect(&c, 200, "anonymous");
-    client_close(&c);
-}
-
-static void a_doubtful_offer_of_h2c_is_ignored(void **state)
-{
-    struct client c;
-
-    (void)state;
-    dial(&c);
-    client_say(&c, "PUT /echo HTTP/1.1\r\n" HOST OFFER "Content-Length: 4\r\n\r\nbody");
-    expect(&c, 200, "body");
-    client_say(&c, GET("/fast"));
-    expect(&c, 200, "anonymous");
-    client_close(&c);
-}
-
-/* A head that comes in pieces is looked at whole. */
-static void an_offer_that_comes_in_pieces_is_taken(void **state)
-{
-    static const char head[] = "GET /fast HTTP/1.1\r\n" HOST OFFER "\r\n";
-    struct answer a;
-    struct client c;
-
-    (void)state;
-    dial(&c);
-    for (size_t i = 0; i < sizeof(head) - 1; i += 16) {
-        client_send(&c, head + i, sizeof(head) - 1 - i < 16 ? sizeof(head) - 1 - i : 16);
-        usleep(3000);
-    }
-    client_read(&c, &a, false);
-    assert_int_equal(a.status, 101);
-    answer_clean(&a);
-    client_close(&c);
-}
-
 static void http_1_0_is_answered_and_closed(void **state)
 {
     struct client c;
@@ -919,9 +863,6 @@ int main(void)
         T(head_is_get_without_the_body),
         T(files_are_sent_whole_and_in_part),
         T(index_files_come_plain_or_gzipped_or_not_at_all),
-        T(an_offer_of_h2c_is_taken_with_the_first_request_only),
-        T(a_doubtful_offer_of_h2c_is_ignored),
-        T(an_offer_that_comes_in_pieces_is_taken),
         T(http_1_0_is_answered_and_closed),
         T(absolute_targets_are_taken),
         T(targets_reach_the_router_undecoded),

@@ -6,11 +6,14 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "h2_peer.h"
 #include "crategate/clock.h"
+#include "http/http2/conn.h"
+#include "http/net/wire_impl.h"
 
 #define END_HEADERS NGHTTP2_FLAG_END_HEADERS
 #define END_STREAM NGHTTP2_FLAG_END_STREAM
@@ -105,6 +108,83 @@ static void workers_are_not_filled_by_streams_that_are_given_up(void **state)
         h2_turn(t);
     assert_true(cg_http2_waiting(t->conn) <= 256);
     assert_false(told_off(t));
+    h2_close(t);
+}
+
+static bool is_idle(struct h2 *t)
+{
+    return atomic_load(&t->active) == 0;
+}
+
+/* "304" and the like: many index files that have not changed, asked for over one connection. */
+static void answers_without_a_body_are_no_flood(void **state)
+{
+    /* GET http /blob crates.example, if-none-match: * */
+    static const unsigned char get[] = {0x82, 0x86, 0x04, 5,   '/', 'b', 'l', 'o', 'b', 0x01, 14, 'c',  'r',  'a', 't',
+                                        'e',  's',  '.',  'e', 'x', 'a', 'm', 'p', 'l', 'e',  0x0f, 0x1a, 1,  '*'};
+    struct h2 *t = begin();
+
+    (void)state;
+    for (uint32_t id = 1; id < 2 * 6000; id += 2) {
+        assert_true(h2_frame(t, NGHTTP2_HEADERS, END_HEADERS | END_STREAM, id, get, sizeof(get)));
+        h2_turn(t);
+        if (id % 200 == 1)
+            h2_until(t, is_idle);
+    }
+    h2_until(t, is_idle);
+    assert_false(told_off(t));
+    h2_close(t);
+}
+
+static ssize_t read_nothing(struct cg_wire *wire, void *out, size_t max)
+{
+    (void)wire, (void)out, (void)max;
+    errno = EAGAIN;
+    return -1;
+}
+
+static ssize_t write_nothing(struct cg_wire *wire, const void *bytes, size_t len)
+{
+    (void)wire, (void)bytes, (void)len;
+    errno = EAGAIN;
+    return -1;
+}
+
+static ssize_t write_all(struct cg_wire *wire, const void *bytes, size_t len)
+{
+    (void)wire, (void)bytes;
+    return (ssize_t)len;
+}
+
+static bool always_pending(const struct cg_wire *wire)
+{
+    (void)wire;
+    return true;
+}
+
+/* TLS has bytes that it read already, and too much waits to be sent for them to be looked at. */
+static void what_is_not_to_be_read_yet_costs_no_turns(void **state)
+{
+    static const uint8_t opaque[8] = "pingping";
+    struct h2 *t = begin();
+    const struct cg_wire_ops *kept = t->conn->wire->ops;
+    struct cg_wire_ops stuck = *kept;
+
+    (void)state;
+    stuck.read = read_nothing;
+    stuck.write = write_nothing;
+    stuck.pending = always_pending;
+    t->conn->wire->ops = &stuck;
+    for (size_t i = 0; i < CG_HTTP2_OUT / (9 + sizeof(opaque)) + cg_http2_limits.queue; i++)
+        assert_int_equal(nghttp2_submit_ping(t->conn->session, NGHTTP2_FLAG_NONE, opaque), 0);
+    assert_true(cg_http2_serve(t->conn, cg_clock_mono_ms()));
+    t->loop.again = false;
+    assert_true(cg_http2_serve(t->conn, cg_clock_mono_ms()));
+    assert_false(t->loop.again);
+    stuck.write = write_all;
+    assert_true(cg_http2_serve(t->conn, cg_clock_mono_ms()));
+    assert_true(t->loop.again); /* there is room again */
+    t->conn->wire->ops = kept;
     h2_close(t);
 }
 
@@ -372,6 +452,8 @@ int main(void)
         cmocka_unit_test(rapid_resets_end_the_connection),
         cmocka_unit_test(resets_that_the_client_provokes_count_too),
         cmocka_unit_test(workers_are_not_filled_by_streams_that_are_given_up),
+        cmocka_unit_test(answers_without_a_body_are_no_flood),
+        cmocka_unit_test(what_is_not_to_be_read_yet_costs_no_turns),
         cmocka_unit_test(pings_without_end_end_the_connection),
         cmocka_unit_test(pings_that_nobody_reads_the_answers_of_do),
         cmocka_unit_test(settings_without_end_do),

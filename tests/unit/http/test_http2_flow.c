@@ -12,6 +12,7 @@
 
 #include "h2_peer.h"
 #include "crategate/clock.h"
+#include "http/http2/conn.h"
 
 static struct h2 peer;
 
@@ -369,6 +370,31 @@ static void an_answer_must_be_taken_at_some_pace(void **state)
     h2_close(t);
 }
 
+/* Index goes first, and a slow line may be busy with it, or with others' turns, for long. */
+static void an_answer_may_wait_for_its_turn(void **state)
+{
+    struct h2 *t = &peer;
+    struct h2_reply *reply;
+    int64_t later;
+    int32_t id;
+
+    (void)state;
+    h2_open(t, 1 << 20); /* the connection's is small, and used up by others */
+    assert_int_equal(h2_wait(t, h2_get(t, "/fast"))->status, 200);
+    all_is_said(t);
+    t->deaf = true;
+    id = h2_get(t, "/file");
+    all_is_said(t);
+    later = cg_clock_mono_ms() + 80000;
+    t->conn->moved_ms = t->conn->data_ms = later;
+    cg_http2_check_pace(t->conn, later);
+    t->deaf = false;
+    reply = h2_wait(t, id);
+    assert_int_equal(reply->code, NGHTTP2_NO_ERROR);
+    assert_int_equal(reply->len, FILE_SIZE);
+    h2_close(t);
+}
+
 static bool output_is_stuck(struct h2 *t)
 {
     return atomic_load(&t->active) == 2; /* the request, and what is kept of its answer */
@@ -491,6 +517,7 @@ int main(void)
         cmocka_unit_test(settings_must_be_acknowledged),
         cmocka_unit_test(a_body_must_come_at_some_pace),
         cmocka_unit_test(an_answer_must_be_taken_at_some_pace),
+        cmocka_unit_test(an_answer_may_wait_for_its_turn),
         cmocka_unit_test(a_client_that_reads_nothing_is_cut_off),
         cmocka_unit_test(an_idle_connection_is_drained_at_once),
         cmocka_unit_test(what_is_under_way_ends_well_when_draining),
