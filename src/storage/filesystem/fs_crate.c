@@ -187,10 +187,15 @@ static enum cg_err flush(struct cg_fs_storage *fs, struct cg_crate_upload *up, s
 
 enum cg_err cg_fs_crate_flush(struct cg_storage *st, struct cg_crate_upload *up, const char *name, struct cg_error *err)
 {
-    enum cg_err rc = flush(cg_fs(st), up, err);
+    enum cg_err rc;
 
     CG_ASSERT(name_ok(name) && (!up->folder[0] || strcmp(up->folder, name) == 0));
     strcpy(up->folder, name);
+    /* A new folder comes first: most filesystems then write it with the crate's bytes, and the flush that take_folder
+     * gives every empty folder has little left to do. */
+    if (up->dir < 0)
+        (void)mkdirat(cg_fs(st)->crates_fd, name, 0755);
+    rc = flush(cg_fs(st), up, err);
     return rc == CG_OK ? take_folder(cg_fs(st), up, err) : rc;
 }
 
