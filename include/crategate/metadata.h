@@ -11,7 +11,8 @@
  * derived can be dropped (derived_clear) and rebuilt from storage; tokens,
  * owners and counts cannot.
  *
- * Every change is one durable transaction. Errors: ABSENT, CONFLICT (token
+ * Every change is one durable transaction; that of release_put becomes durable
+ * with the next one. Errors: ABSENT, CONFLICT (token
  * digest exists), UNAVAILABLE (database busy, full or broken), INTERNAL.
  * Threading: any number of workers at once; never a polling thread.
  */
@@ -142,6 +143,14 @@ typedef enum cg_err (*cg_reverse_visit)(void *cls, const struct cg_reverse_row *
 typedef enum cg_err (*cg_quarantine_visit)(void *cls, const struct cg_quarantine_row *row);
 typedef enum cg_err (*cg_yank_note_visit)(void *cls, const struct cg_yank_note *note);
 
+/* The rows of a version that was just published; those of the crate as they are with it. Borrowed. */
+struct cg_release {
+    const struct cg_crate_summary *crate;
+    const struct cg_version_row *version;
+    const struct cg_dependency_row *deps;
+    size_t dep_count;
+};
+
 struct cg_metadata_ops {
     const char *name; /* "sqlite" */
 
@@ -200,13 +209,19 @@ struct cg_metadata_ops {
     enum cg_err (*version_put)(struct cg_metadata *md, const char *ns, const char *crate,
                                const struct cg_version_row *row, const struct cg_dependency_row *deps,
                                size_t dep_count, struct cg_error *err) CG_CHECK;
+    /* Both for a version that was just published, as one transaction that is not flushed. A loss of power may take it
+     * back, and all of its kind since the last change that was flushed, never one of them in part. That loses nothing:
+     * the index file, which is durable before, has changed since `settled`, so the next start makes the rows again.
+     * Only who published is then known to the audit trail alone. */
+    enum cg_err (*release_put)(struct cg_metadata *md, const struct cg_release *release, struct cg_error *err) CG_CHECK;
     enum cg_err (*crate_get)(struct cg_metadata *md, const char *ns, const char *crate, cg_summary_visit visit,
                              void *cls, struct cg_error *err) CG_CHECK; /* ABSENT when unknown */
     enum cg_err (*version_each)(struct cg_metadata *md, const char *ns, const char *crate, cg_version_visit visit,
                                 void *cls, struct cg_error *err) CG_CHECK;
     enum cg_err (*crate_remove)(struct cg_metadata *md, const char *ns, const char *crate,
                                 struct cg_error *err) CG_CHECK; /* derived rows and counts; owners stay */
-    /* Until when (wall seconds) all derived rows of a namespace are known to fit its index; 0 when nobody has said so. */
+    /* Until when (wall seconds) all derived rows of a namespace are known to fit its index; 0 when nobody has said so.
+     * To set it is a flushed change: it becomes durable after the rows it speaks of. */
     enum cg_err (*settled)(struct cg_metadata *md, const char *ns, int64_t *at_out, struct cg_error *err) CG_CHECK;
     enum cg_err (*settled_set)(struct cg_metadata *md, const char *ns, int64_t at, struct cg_error *err) CG_CHECK;
     enum cg_err (*derived_clear)(struct cg_metadata *md, const char *ns, struct cg_error *err) CG_CHECK;

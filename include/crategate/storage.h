@@ -99,9 +99,10 @@ struct cg_storage_ops {
     enum cg_err (*crate_begin)(struct cg_storage *st, struct cg_crate_upload **up_out, struct cg_error *err) CG_CHECK;
     enum cg_err (*crate_write)(struct cg_storage *st, struct cg_crate_upload *up, const void *bytes, size_t len,
                                struct cg_error *err) CG_CHECK;
-    /* Before the lock is taken: the bytes that were written become durable, so that commit holds up the others for less.
-     * NULL where that gains nothing. */
-    enum cg_err (*crate_flush)(struct cg_storage *st, struct cg_crate_upload *up, struct cg_error *err) CG_CHECK;
+    /* Before the lock is taken: the bytes that were written, and the place for a crate of that name, become durable, so
+     * that commit holds up the others for less. NULL where that gains nothing. */
+    enum cg_err (*crate_flush)(struct cg_storage *st, struct cg_crate_upload *up, const char *name,
+                               struct cg_error *err) CG_CHECK;
     /* Before the lock is taken: brings the bytes to where they will be read from, however long that takes, without
      * replacing anything. OK also when the same bytes are there. CONFLICT: others are. A file that no index line comes
      * to name afterwards is no crate. crate_commit follows. NULL where commit is quick. */

@@ -179,8 +179,12 @@ static void free_dependency_rows(struct cg_dependency_row *rows, size_t count)
     free(rows);
 }
 
-static enum cg_err put_version(struct work *w, const struct cg_index_entry *entry, const struct cg_version_row *row)
+/* Writes the version's row with its dependencies; with `summary` also the crate's, as what a publish adds. */
+static enum cg_err put_rows(struct work *w, const struct cg_index_entry *entry, const struct cg_version_row *row,
+                            const struct cg_crate_summary *summary)
 {
+    struct cg_release release = {.crate = summary, .version = row};
+    struct cg_metadata *md = database(w);
     struct cg_edges edges = {0};
     struct cg_dependency_row *deps;
     json_t *line = NULL;
@@ -188,12 +192,19 @@ static enum cg_err put_version(struct work *w, const struct cg_index_entry *entr
 
     CG_ASSERT(rc == CG_OK); /* it was read as an index line before */
     cg_edges_from_line(line, &edges);
-    deps = dependency_rows(&edges);
-    rc = database(w)->ops->version_put(database(w), w->d->ns->name, w->folded, row, deps, edges.count, w->err);
+    release.deps = deps = dependency_rows(&edges);
+    release.dep_count = edges.count;
+    rc = summary ? md->ops->release_put(md, &release, w->err)
+                 : md->ops->version_put(md, w->d->ns->name, w->folded, row, deps, edges.count, w->err);
     free_dependency_rows(deps, edges.count);
     cg_edges_free(&edges);
     json_decref(line);
     return rc;
+}
+
+static enum cg_err put_version(struct work *w, const struct cg_index_entry *entry, const struct cg_version_row *row)
+{
+    return put_rows(w, entry, row, NULL);
 }
 
 static const char *publisher_of(const struct work *w, const char *version, const struct cg_row *old)
@@ -348,15 +359,21 @@ static bool same_summary(const struct cg_crate_summary *a, const struct cg_crate
     return a->created_at == b->created_at && a->updated_at == b->updated_at;
 }
 
+/* All but the texts, borrowed from the digest. */
+static struct cg_crate_summary bare_summary(const struct work *w)
+{
+    return (struct cg_crate_summary){.namespace_name = w->d->ns->name,
+                                     .crate = w->folded,
+                                     .name = w->digest.name,
+                                     .max_version = w->digest.max.version,
+                                     .max_stable_version = w->digest.max_stable.version,
+                                     .created_at = w->digest.created_at,
+                                     .updated_at = w->digest.updated_at};
+}
+
 static enum cg_err derive_summary(struct work *w)
 {
-    struct cg_crate_summary summary = {.namespace_name = w->d->ns->name,
-                                       .crate = w->folded,
-                                       .name = w->digest.name,
-                                       .max_version = w->digest.max.version,
-                                       .max_stable_version = w->digest.max_stable.version,
-                                       .created_at = w->digest.created_at,
-                                       .updated_at = w->digest.updated_at};
+    struct cg_crate_summary summary = bare_summary(w);
     enum cg_err rc = fill_texts(w, &summary);
 
     if (rc != CG_OK || (w->rows.has_summary && same_summary(&summary, &w->rows.summary)))
@@ -397,6 +414,12 @@ static bool read_last_line(const struct cg_derive *d, struct cg_index_entry *out
            strcmp(out->version, d->facts[0].version) == 0;
 }
 
+/* A crate of one version has no rows, and what the line says is all there is. */
+static bool digest_from_line(struct work *w, const struct cg_index_entry *last)
+{
+    return last->line == w->d->text && cg_index_digest(w->d->text, w->d->len, &w->digest);
+}
+
 /* The digest of all lines, from the crate's row and the last of them. False when the row does not do. */
 static bool digest_from_row(struct work *w, const struct cg_index_entry *last)
 {
@@ -422,9 +445,11 @@ static enum cg_err take_summary(void *cls, const struct cg_crate_summary *summar
 
 static enum cg_err derive_last(struct work *w, const struct cg_index_entry *last)
 {
-    enum cg_err rc = derive_missing(w, last);
+    struct cg_version_row row = row_from(w, last, &w->d->facts[0], NULL);
+    struct cg_crate_summary summary = bare_summary(w);
+    enum cg_err rc = fill_texts(w, &summary);
 
-    return rc == CG_OK ? derive_summary(w) : rc;
+    return rc == CG_OK ? put_rows(w, last, &row, &summary) : rc;
 }
 
 enum cg_err cg_derive_added(struct cg_derive *derive, struct cg_error *err)
@@ -439,7 +464,7 @@ enum cg_err cg_derive_added(struct cg_derive *derive, struct cg_error *err)
         return cg_derive_crate(derive, err);
     cg_crate_name_fold(last.name, w.folded);
     rc = md->ops->crate_get(md, derive->ns->name, w.folded, take_summary, &w.rows, NULL);
-    if (rc == CG_OK && digest_from_row(&w, &last))
+    if ((rc == CG_OK && digest_from_row(&w, &last)) || (rc == CG_ERR_ABSENT && digest_from_line(&w, &last)))
         rc = derive_last(&w, &last);
     else
         rc = cg_derive_crate(derive, err);

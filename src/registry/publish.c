@@ -167,7 +167,7 @@ static enum cg_err stage(struct publish *p)
     enum cg_err rc;
 
     if (st->ops->crate_flush)
-        return st->ops->crate_flush(st, p->in.upload, p->err);
+        return st->ops->crate_flush(st, p->in.upload, p->metadata.name, p->err);
     if (!st->ops->crate_stage)
         return CG_OK;
     rc = cg_admission_place(&p->line, p->in.cksum, &same, p->err);

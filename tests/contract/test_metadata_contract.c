@@ -539,6 +539,31 @@ static void versions_come_in_order_of_publication(void **state)
     assert_text(f, "");
 }
 
+static void a_release_is_its_version_and_the_crate_as_it_is_with_it(void **state)
+{
+    struct fixture *f = *state;
+    struct cg_crate_summary s = summary_of("foo", "Foo", "old");
+    struct cg_version_row row = {
+        .version = "1.0.0", .license = "MIT", .readme_path = "", .published_by = "bob", .crate_size = 7};
+    struct cg_dependency_row dep = {.crate = "bar", .registry = "", .req = "^1", .kind = "normal", .target = ""};
+    struct cg_release release = {.crate = &s, .version = &row, .deps = &dep, .dep_count = 1};
+
+    assert_int_equal(f->ops->release_put(f->md, &release, NULL), CG_OK);
+    s.description = "new";
+    s.max_version = row.version = "2.0.0";
+    release.dep_count = 0;
+    assert_int_equal(f->ops->release_put(f->md, &release, NULL), CG_OK);
+    assert_int_equal(f->ops->version_each(f->md, "ns", "foo", see_version, f, NULL), CG_OK);
+    assert_text(f, "1.0.0,MIT,,bob,7,0,0;2.0.0,MIT,,bob,7,0,0;");
+    assert_int_equal(f->ops->crate_get(f->md, "ns", "foo", see_summary, f, NULL), CG_OK);
+    assert_text(f, "ns foo Foo 2.0.0 1.0.0|new||c1 c2|https://h|https://d|https://r|10 20 0;");
+    row.version = "1.0.0"; /* the same again is the same */
+    release.dep_count = 1;
+    assert_int_equal(f->ops->release_put(f->md, &release, NULL), CG_OK);
+    assert_int_equal(f->ops->version_each(f->md, "ns", "foo", see_version, f, NULL), CG_OK);
+    assert_text(f, "1.0.0,MIT,,bob,7,0,0;2.0.0,MIT,,bob,7,0,0;");
+}
+
 static void downloads_add_up_by_version_and_crate(void **state)
 {
     struct fixture *f = *state;
@@ -948,6 +973,7 @@ int main(void)
         T(new_subject_of_a_login_takes_its_place),
         T(crate_summary_reads_back_and_is_replaced),
         T(versions_come_in_order_of_publication),
+        T(a_release_is_its_version_and_the_crate_as_it_is_with_it),
         T(downloads_add_up_by_version_and_crate),
         T(removed_crate_takes_all_but_owners_along),
         T(derived_clear_spares_counts_owners_and_other_namespaces),

@@ -648,20 +648,24 @@ static enum cg_err fake_downloads_add(struct cg_metadata *md, const struct cg_do
     return leave(f, rc);
 }
 
+static void keep_crate(struct fake *f, const struct cg_crate_summary *summary)
+{
+    struct crate_row *c = need_crate(f, summary->namespace_name, summary->crate);
+    struct cg_crate_summary old = c->row;
+
+    c->row = *summary;
+    c->row.downloads = old.downloads;
+    own_summary(&c->row);
+    disown_summary(&old);
+}
+
 static enum cg_err fake_crate_put(struct cg_metadata *md, const struct cg_crate_summary *summary, struct cg_error *err)
 {
     struct fake *f = fake_of(md);
     enum cg_err rc = enter(f, "crate_put", err);
 
-    if (rc == CG_OK) {
-        struct crate_row *c = need_crate(f, summary->namespace_name, summary->crate);
-        struct cg_crate_summary old = c->row;
-
-        c->row = *summary;
-        c->row.downloads = old.downloads;
-        own_summary(&c->row);
-        disown_summary(&old);
-    }
+    if (rc == CG_OK)
+        keep_crate(f, summary);
     return leave(f, rc);
 }
 
@@ -684,6 +688,19 @@ static struct version_row *version_new(const struct cg_version_row *row, const s
     return v;
 }
 
+static void keep_version(struct crate_row *crate, const struct cg_version_row *row,
+                         const struct cg_dependency_row *deps, size_t dep_count)
+{
+    struct version_row **at = version_at(crate, row->version), *old = *at;
+    struct version_row *v = version_new(row, deps, dep_count);
+
+    v->row.downloads = old ? old->row.downloads : 0;
+    v->next = old ? old->next : NULL;
+    *at = v;
+    if (old)
+        free_version(old);
+}
+
 static enum cg_err fake_version_put(struct cg_metadata *md, const char *ns, const char *crate,
                                     const struct cg_version_row *row, const struct cg_dependency_row *deps,
                                     size_t dep_count, struct cg_error *err)
@@ -691,15 +708,20 @@ static enum cg_err fake_version_put(struct cg_metadata *md, const char *ns, cons
     struct fake *f = fake_of(md);
     enum cg_err rc = enter(f, "version_put", err);
 
-    if (rc == CG_OK) {
-        struct version_row **at = version_at(need_crate(f, ns, crate), row->version), *old = *at;
-        struct version_row *v = version_new(row, deps, dep_count);
+    if (rc == CG_OK)
+        keep_version(need_crate(f, ns, crate), row, deps, dep_count);
+    return leave(f, rc);
+}
 
-        v->row.downloads = old ? old->row.downloads : 0;
-        v->next = old ? old->next : NULL;
-        *at = v;
-        if (old)
-            free_version(old);
+static enum cg_err fake_release_put(struct cg_metadata *md, const struct cg_release *release, struct cg_error *err)
+{
+    struct fake *f = fake_of(md);
+    enum cg_err rc = enter(f, "release_put", err);
+
+    if (rc == CG_OK) {
+        keep_crate(f, release->crate);
+        keep_version(need_crate(f, release->crate->namespace_name, release->crate->crate), release->version,
+                     release->deps, release->dep_count);
     }
     return leave(f, rc);
 }
@@ -891,6 +913,7 @@ static const struct cg_metadata_ops OPS = {
     .downloads_add = fake_downloads_add,
     .crate_put = fake_crate_put,
     .version_put = fake_version_put,
+    .release_put = fake_release_put,
     .crate_get = fake_crate_get,
     .version_each = fake_version_each,
     .crate_remove = fake_crate_remove,

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0 OR MIT
 """kill -9 at every durable step of a publish: wholly there or not at all, and a repeat succeeds."""
+import contextlib
 import hashlib
 import http.client
 import json
 import os
 import random
+import shutil
+import sqlite3
 import threading
 
 from harness import BUILD, Skip, crate_bytes, frame, metadata, wait_until
@@ -107,3 +110,39 @@ def test_kills_under_load_lose_nothing_acknowledged(env):
         assert got.status == 200 and hashlib.sha256(got.body).hexdigest() == digest, (name, version)
     gw.ctl("verify", "--repair")
     assert gw.ctl("verify").returncode == 0
+
+
+def test_rows_that_a_loss_of_power_takes_back_are_made_again(env):
+    """Rows of a publish are not flushed: what is left of the database then is one from before it."""
+    gw = env.gateway(env.directory)
+    gw.start()
+    token = gw.token("alice")
+    path = os.path.join(gw.state, "crategate.db")
+
+    def publish_one(name):
+        crate = crate_bytes(name, "1.0.0", {})
+        assert publish(gw, token, name, "1.0.0", crate) == 200
+        return crate
+
+    def settled():
+        with contextlib.closing(sqlite3.connect(path)) as db:
+            return db.execute("SELECT at FROM settled WHERE ns = 'payments'").fetchone()
+
+    def found(name):
+        answer = gw.json("GET", f"/api/cargo/payments/api/v1/crates?q={name}", token=token)
+        return [x["name"] for x in answer["crates"]] == [name]
+    publish_one("pay-before")
+    wait_until("the mark", settled)
+    gw.stop()
+    shutil.copy(path, path + ".before")
+    gw.start()
+    crate = publish_one("pay-after")
+    assert found("pay-after")
+    gw.kill()
+    os.replace(path + ".before", path)
+    for log in ("-wal", "-shm"):
+        if os.path.exists(path + log):
+            os.remove(path + log)
+    gw.start()
+    wait_until("the rows", lambda: found("pay-after"))
+    check(gw, token, "pay-after", "1.0.0", crate, True)

@@ -48,15 +48,11 @@ static enum cg_err put_summary(struct cg_sqlite_conn *conn, const struct cg_crat
                            id_out, err);
 }
 
-enum cg_err cg_sqlite_crate_put(struct cg_metadata *md, const struct cg_crate_summary *summary, struct cg_error *err)
+static enum cg_err put_crate(struct cg_sqlite_conn *conn, const struct cg_crate_summary *summary, struct cg_error *err)
 {
-    struct cg_sqlite_conn *conn;
     int64_t id = 0;
-    enum cg_err rc = cg_sqlite_begin(md, &conn, err);
+    enum cg_err rc = put_summary(conn, summary, &id, err);
 
-    if (rc != CG_OK)
-        return rc;
-    rc = put_summary(conn, summary, &id, err);
     if (rc == CG_OK)
         rc = cg_sqlite_run(conn, CG_SQL_DEPENDENCY_SHOW,
                            CG_SQL_ARGS(CG_SQL_TEXT(summary->namespace_name), CG_SQL_TEXT(summary->crate)), err);
@@ -67,7 +63,17 @@ enum cg_err cg_sqlite_crate_put(struct cg_metadata *md, const struct cg_crate_su
                            CG_SQL_ARGS(CG_SQL_INT(id), CG_SQL_TEXT(summary->name), CG_SQL_TEXT(summary->description),
                                        CG_SQL_TEXT(summary->keywords)),
                            err);
-    return cg_sqlite_end(md, rc, err);
+    return rc;
+}
+
+enum cg_err cg_sqlite_crate_put(struct cg_metadata *md, const struct cg_crate_summary *summary, struct cg_error *err)
+{
+    struct cg_sqlite_conn *conn;
+    enum cg_err rc = cg_sqlite_begin(md, &conn, err);
+
+    if (rc != CG_OK)
+        return rc;
+    return cg_sqlite_end(md, put_crate(conn, summary, err), err);
 }
 
 static enum cg_err put_version(struct cg_sqlite_conn *conn, const char *ns, const char *crate,
@@ -92,6 +98,17 @@ static enum cg_err put_dependency(struct cg_sqlite_conn *conn, int64_t position,
                          err);
 }
 
+/* In place of those that are there. */
+static enum cg_err put_dependencies(struct cg_sqlite_conn *conn, int64_t position, const char *ns,
+                                    const struct cg_release *of, struct cg_error *err)
+{
+    enum cg_err rc = cg_sqlite_run(conn, CG_SQL_DEPENDENCY_DROP, CG_SQL_ARGS(CG_SQL_INT(position)), err);
+
+    for (size_t i = 0; i < of->dep_count && rc == CG_OK; i++)
+        rc = put_dependency(conn, position, ns, &of->deps[i], err);
+    return rc;
+}
+
 enum cg_err cg_sqlite_version_put(struct cg_metadata *md, const char *ns, const char *crate,
                                   const struct cg_version_row *row, const struct cg_dependency_row *deps,
                                   size_t dep_count, struct cg_error *err)
@@ -104,9 +121,24 @@ enum cg_err cg_sqlite_version_put(struct cg_metadata *md, const char *ns, const 
         return rc;
     rc = put_version(conn, ns, crate, row, &position, err);
     if (rc == CG_OK)
-        rc = cg_sqlite_run(conn, CG_SQL_DEPENDENCY_DROP, CG_SQL_ARGS(CG_SQL_INT(position)), err);
-    for (size_t i = 0; i < dep_count && rc == CG_OK; i++)
-        rc = put_dependency(conn, position, ns, &deps[i], err);
+        rc = put_dependencies(conn, position, ns, &(struct cg_release){.deps = deps, .dep_count = dep_count}, err);
+    return cg_sqlite_end(md, rc, err);
+}
+
+enum cg_err cg_sqlite_release_put(struct cg_metadata *md, const struct cg_release *release, struct cg_error *err)
+{
+    const struct cg_crate_summary *crate = release->crate;
+    struct cg_sqlite_conn *conn;
+    int64_t position = 0;
+    enum cg_err rc = cg_sqlite_begin_unflushed(md, &conn, err);
+
+    if (rc != CG_OK)
+        return rc;
+    rc = put_version(conn, crate->namespace_name, crate->crate, release->version, &position, err);
+    if (rc == CG_OK)
+        rc = put_dependencies(conn, position, crate->namespace_name, release, err);
+    if (rc == CG_OK)
+        rc = put_crate(conn, crate, err);
     return cg_sqlite_end(md, rc, err);
 }
 

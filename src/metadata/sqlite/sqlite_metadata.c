@@ -121,6 +121,7 @@ static const struct cg_metadata_ops sqlite_ops = {
     .downloads_add = cg_sqlite_downloads_add,
     .crate_put = cg_sqlite_crate_put,
     .version_put = cg_sqlite_version_put,
+    .release_put = cg_sqlite_release_put,
     .crate_get = cg_sqlite_crate_get,
     .version_each = cg_sqlite_version_each,
     .crate_remove = cg_sqlite_crate_remove,

@@ -23,6 +23,7 @@ struct cg_sqlite {
     char *path;
     pthread_mutex_t write_lock;
     struct cg_sqlite_conn *writer;
+    bool unflushed; /* the writer's commits may not be flushed: whoever needs them to be changes that first */
     pthread_mutex_t read_lock; /* of what follows; never held together with write_lock */
     pthread_cond_t read_freed;
     struct cg_sqlite_conn *idle;
@@ -43,6 +44,10 @@ void cg_sqlite_session_init(struct cg_sqlite *s);
 void cg_sqlite_session_free(struct cg_sqlite *s);
 /* A transaction: begin, then end with the result so far, which commits or takes back and gives the final result. */
 enum cg_err cg_sqlite_begin(struct cg_metadata *md, struct cg_sqlite_conn **conn_out, struct cg_error *err) CG_CHECK;
+/* The same, but the commit does not wait for the disk: a later one that does takes it along. For what can be derived
+ * again from files that are newer than what the database knows. */
+enum cg_err cg_sqlite_begin_unflushed(struct cg_metadata *md, struct cg_sqlite_conn **conn_out,
+                                      struct cg_error *err) CG_CHECK;
 enum cg_err cg_sqlite_end(struct cg_metadata *md, enum cg_err rc, struct cg_error *err) CG_CHECK;
 /* One statement as a transaction. */
 enum cg_err cg_sqlite_change(struct cg_metadata *md, enum cg_sql sql, const struct cg_sqlite_arg *args,
@@ -100,6 +105,8 @@ enum cg_err cg_sqlite_crate_put(struct cg_metadata *md, const struct cg_crate_su
 enum cg_err cg_sqlite_version_put(struct cg_metadata *md, const char *ns, const char *crate,
                                   const struct cg_version_row *row, const struct cg_dependency_row *deps,
                                   size_t dep_count, struct cg_error *err) CG_CHECK;
+enum cg_err cg_sqlite_release_put(struct cg_metadata *md, const struct cg_release *release,
+                                  struct cg_error *err) CG_CHECK;
 enum cg_err cg_sqlite_crate_get(struct cg_metadata *md, const char *ns, const char *crate, cg_summary_visit visit,
                                 void *cls, struct cg_error *err) CG_CHECK;
 enum cg_err cg_sqlite_version_each(struct cg_metadata *md, const char *ns, const char *crate, cg_version_visit visit,

@@ -36,20 +36,45 @@ void cg_sqlite_session_free(struct cg_sqlite *s)
     pthread_mutex_destroy(&s->write_lock);
 }
 
-enum cg_err cg_sqlite_begin(struct cg_metadata *md, struct cg_sqlite_conn **conn_out, struct cg_error *err)
+/* Outside of a transaction; stays so until it is changed. When it cannot be changed, commits count as not flushed. */
+static enum cg_err set_flushing(struct cg_sqlite *s, bool unflushed, struct cg_error *err)
 {
-    struct cg_sqlite *s = cg_sqlite(md);
+    enum cg_err rc;
+
+    if (s->unflushed == unflushed)
+        return CG_OK;
+    s->unflushed = true;
+    rc = cg_sqlite_script(s->writer, unflushed ? "PRAGMA synchronous = NORMAL" : "PRAGMA synchronous = FULL", err);
+    if (rc == CG_OK)
+        s->unflushed = unflushed;
+    return rc;
+}
+
+static enum cg_err begin(struct cg_sqlite *s, bool unflushed, struct cg_sqlite_conn **conn_out, struct cg_error *err)
+{
     enum cg_err rc;
 
     cg_metric_add(CG_METRIC_DATABASE_CALLS, 1);
     pthread_mutex_lock(&s->write_lock);
+    rc = set_flushing(s, unflushed, err);
     /* IMMEDIATE: a transaction that reads first could be refused the write lock half way, without waiting. */
-    rc = cg_sqlite_run(s->writer, CG_SQL_BEGIN_WRITE, CG_SQL_NO_ARGS, err);
+    if (rc == CG_OK)
+        rc = cg_sqlite_run(s->writer, CG_SQL_BEGIN_WRITE, CG_SQL_NO_ARGS, err);
     if (rc == CG_OK)
         *conn_out = s->writer;
     else
         pthread_mutex_unlock(&s->write_lock);
     return rc;
+}
+
+enum cg_err cg_sqlite_begin(struct cg_metadata *md, struct cg_sqlite_conn **conn_out, struct cg_error *err)
+{
+    return begin(cg_sqlite(md), false, conn_out, err);
+}
+
+enum cg_err cg_sqlite_begin_unflushed(struct cg_metadata *md, struct cg_sqlite_conn **conn_out, struct cg_error *err)
+{
+    return begin(cg_sqlite(md), true, conn_out, err);
 }
 
 enum cg_err cg_sqlite_end(struct cg_metadata *md, enum cg_err rc, struct cg_error *err)

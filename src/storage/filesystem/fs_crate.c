@@ -20,6 +20,7 @@
 
 #define SUFFIX ".crate"
 #define VERSION_MAX 150
+#define FOLDER_TRIES 8
 #define FILE_NAME_SIZE (CG_CRATE_NAME_MAX + 1 + VERSION_MAX + sizeof(SUFFIX))
 
 struct cg_crate_upload {
@@ -27,6 +28,8 @@ struct cg_crate_upload {
     bool failed;                /* a write was refused: what is there is not the crate */
     bool flushed;               /* all that was written is on the disk */
     char temp[CG_FS_TEMP_SIZE]; /* "" while it has no name */
+    int dir;                    /* the folder of its crate, durable in its parent; -1 before it is needed */
+    char folder[CG_CRATE_NAME_MAX + 1];
 };
 
 static bool name_ok(const char *name)
@@ -50,6 +53,7 @@ enum cg_err cg_fs_crate_begin(struct cg_storage *st, struct cg_crate_upload **up
     struct cg_fs_storage *fs = cg_fs(st);
     struct cg_crate_upload *up = cg_calloc(1, sizeof(*up));
 
+    up->dir = -1;
     if (fs->nameless) {
         up->fd = openat(fs->crates_fd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0644);
     } else {
@@ -76,12 +80,28 @@ enum cg_err cg_fs_crate_write(struct cg_storage *st, struct cg_crate_upload *up,
     return cg_fs_demote(err);
 }
 
+/* Its crate's folder, made and durable. */
+static enum cg_err take_folder(struct cg_fs_storage *fs, struct cg_crate_upload *up, struct cg_error *err)
+{
+    return up->dir >= 0 ? CG_OK : cg_fs_dir_make(fs->crates_fd, up->folder, up->folder, &up->dir, err);
+}
+
+/* A folder goes only when it is empty; so only one that was made for nothing does. */
+static void leave_folder(struct cg_fs_storage *fs, struct cg_crate_upload *up)
+{
+    if (up->folder[0])
+        (void)unlinkat(fs->crates_fd, up->folder, AT_REMOVEDIR);
+    cg_fs_close(up->dir);
+    up->dir = -1;
+}
+
 void cg_fs_crate_abort(struct cg_storage *st, struct cg_crate_upload **up)
 {
     if (!*up)
         return;
     if ((*up)->temp[0])
         (void)unlinkat(cg_fs(st)->crates_fd, (*up)->temp, 0);
+    leave_folder(cg_fs(st), *up);
     cg_fs_close((*up)->fd);
     free(*up);
     *up = NULL;
@@ -99,12 +119,16 @@ static int give_name(struct cg_fs_storage *fs, struct cg_crate_upload *up, int d
     return linkat(AT_FDCWD, proc, dir, name, AT_SYMLINK_FOLLOW);
 }
 
-/* A rename replaces, a link does not: a nameless upload gets a temporary name first. */
+/* A rename replaces, a link does not: where a file is in the way, a nameless upload gets a temporary name first. */
 static int move_over(struct cg_fs_storage *fs, struct cg_crate_upload *up, int dir, const char *name)
 {
     if (!up->temp[0]) {
         char temp[CG_FS_TEMP_SIZE];
 
+        if (give_name(fs, up, dir, name) == 0)
+            return 0;
+        if (errno != EEXIST)
+            return -1;
         cg_fs_temp_name(".upload-", temp);
         if (give_name(fs, up, fs->crates_fd, temp) != 0)
             return -1;
@@ -116,19 +140,36 @@ static int move_over(struct cg_fs_storage *fs, struct cg_crate_upload *up, int d
     return 0;
 }
 
+static int enter_folder(struct cg_fs_storage *fs, struct cg_crate_upload *up, const char *file, bool replace)
+{
+    return replace ? move_over(fs, up, up->dir, file) : give_name(fs, up, up->dir, file);
+}
+
 /* Puts the flushed upload in place and flushes the folder. */
-static enum cg_err place(struct cg_fs_storage *fs, struct cg_crate_upload *up, int dir, const char *file, bool replace,
+static enum cg_err place(struct cg_fs_storage *fs, struct cg_crate_upload *up, const char *file, bool replace,
                          struct cg_error *err)
 {
-    if ((replace ? move_over(fs, up, dir, file) : give_name(fs, up, dir, file)) != 0)
+    int result = enter_folder(fs, up, file, replace);
+    enum cg_err rc;
+
+    /* The folder was made before the lock was taken: whoever found it empty meanwhile may have removed it. */
+    for (int again = 0; result != 0 && errno == ENOENT && again < FOLDER_TRIES; again++) {
+        cg_fs_close(up->dir);
+        up->dir = -1;
+        rc = take_folder(fs, up, err);
+        if (rc != CG_OK)
+            return rc;
+        result = enter_folder(fs, up, file, replace);
+    }
+    if (result != 0)
         return errno == EEXIST && !replace
                    ? cg_error_set(err, CG_ERR_CONFLICT, "%s is in the crate store already", file)
                    : cg_fs_broken(err, errno, "put in place", file);
-    if (cg_file_sync_fd(dir, file, err) == CG_OK)
+    if (cg_file_sync_fd(up->dir, file, err) == CG_OK)
         return CG_OK;
     /* Nothing may stay of what was not promised. A replaced file cannot be brought back; the new one is whole. */
     if (!replace)
-        (void)unlinkat(dir, file, 0);
+        (void)unlinkat(up->dir, file, 0);
     return cg_fs_demote(err);
 }
 
@@ -144,9 +185,18 @@ static enum cg_err flush(struct cg_fs_storage *fs, struct cg_crate_upload *up, s
     return up->flushed ? CG_OK : cg_fs_demote(err);
 }
 
-enum cg_err cg_fs_crate_flush(struct cg_storage *st, struct cg_crate_upload *up, struct cg_error *err)
+enum cg_err cg_fs_crate_flush(struct cg_storage *st, struct cg_crate_upload *up, const char *name, struct cg_error *err)
 {
-    return flush(cg_fs(st), up, err);
+    enum cg_err rc;
+
+    CG_ASSERT(name_ok(name) && (!up->folder[0] || strcmp(up->folder, name) == 0));
+    strcpy(up->folder, name);
+    /* A new folder comes first: most filesystems then write it with the crate's bytes, and the flush that take_folder
+     * gives every empty folder has little left to do. */
+    if (up->dir < 0)
+        (void)mkdirat(cg_fs(st)->crates_fd, name, 0755);
+    rc = flush(cg_fs(st), up, err);
+    return rc == CG_OK ? take_folder(cg_fs(st), up, err) : rc;
 }
 
 enum cg_err cg_fs_crate_commit(struct cg_storage *st, struct cg_crate_upload **up, const char *name,
@@ -155,18 +205,14 @@ enum cg_err cg_fs_crate_commit(struct cg_storage *st, struct cg_crate_upload **u
     struct cg_fs_storage *fs = cg_fs(st);
     char file[FILE_NAME_SIZE];
     enum cg_err rc;
-    int dir = -1;
 
     file_name(name, version, file);
-    rc = flush(fs, *up, err);
+    rc = cg_fs_crate_flush(st, *up, name, err);
     if (rc == CG_OK)
-        rc = cg_fs_dir_make(fs->crates_fd, name, name, &dir, err);
+        rc = place(fs, *up, file, replace, err);
     if (rc == CG_OK)
-        rc = place(fs, *up, dir, file, replace, err);
-    if (rc == CG_ERR_UNAVAILABLE)
-        (void)unlinkat(fs->crates_fd, name, AT_REMOVEDIR); /* goes only when it is empty, so made by us */
-    cg_fs_close(dir);
-    cg_fs_crate_abort(st, up); /* drops the upload's own name, if it has one */
+        (*up)->folder[0] = '\0'; /* it has the crate now */
+    cg_fs_crate_abort(st, up);   /* drops the upload's own name, if it has one, and a folder made in vain */
     return rc;
 }
 

@@ -66,7 +66,8 @@ enum cg_err cg_fs_config_write(struct cg_storage *st, const char *bytes, size_t 
 enum cg_err cg_fs_crate_begin(struct cg_storage *st, struct cg_crate_upload **up_out, struct cg_error *err) CG_CHECK;
 enum cg_err cg_fs_crate_write(struct cg_storage *st, struct cg_crate_upload *up, const void *bytes, size_t len,
                               struct cg_error *err) CG_CHECK;
-enum cg_err cg_fs_crate_flush(struct cg_storage *st, struct cg_crate_upload *up, struct cg_error *err) CG_CHECK;
+enum cg_err cg_fs_crate_flush(struct cg_storage *st, struct cg_crate_upload *up, const char *name,
+                              struct cg_error *err) CG_CHECK;
 enum cg_err cg_fs_crate_commit(struct cg_storage *st, struct cg_crate_upload **up, const char *name,
                                const char *version, bool replace, struct cg_error *err) CG_CHECK;
 void cg_fs_crate_abort(struct cg_storage *st, struct cg_crate_upload **up);

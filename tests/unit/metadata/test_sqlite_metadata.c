@@ -629,11 +629,49 @@ static void first_starts_at_once_make_one_schema(void **state)
     }
 }
 
+/* 1: a commit may be lost with the power; 2: it is on the disk when it returns. */
+static int64_t level(struct fixture *f)
+{
+    sqlite3_stmt *stmt = NULL;
+    int64_t value;
+
+    assert_int_equal(sqlite3_prepare_v2(cg_sqlite(f->md)->writer->db, "PRAGMA synchronous", -1, &stmt, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+    value = sqlite3_column_int64(stmt, 0);
+    sqlite3_finalize(stmt);
+    return value;
+}
+
+static void only_the_rows_of_a_release_are_not_flushed(void **state)
+{
+    struct fixture *f = *state;
+    struct cg_crate_summary crate = {.namespace_name = "ns", .crate = "foo", .name = "foo", .max_version = "1.0.0"};
+    struct cg_version_row version = {.version = "1.0.0"};
+    struct cg_release release = {.crate = &crate, .version = &version};
+    int64_t id = 0;
+
+    assert_int_equal(level(f), 2);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(f->md->ops->release_put(f->md, &release, &f->err), CG_OK);
+        assert_int_equal(f->md->ops->release_put(f->md, &release, &f->err), CG_OK);
+        assert_int_equal(level(f), 1);
+        if (i)
+            assert_int_equal(f->md->ops->settled_set(f->md, "ns", 7, &f->err), CG_OK);
+        else
+            assert_int_equal(insert(f->md, 1, &id, &f->err), CG_OK);
+        assert_int_equal(level(f), 2);
+    }
+    assert_int_equal(reopen(f), CG_OK);
+    assert_int_equal(ask(f, "SELECT count(*) FROM version"), 1);
+}
+
 #define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        T(only_the_rows_of_a_release_are_not_flushed),
         T(database_and_its_logs_are_closed_to_others),
         T(database_is_durable_and_ours),
         T(older_schema_is_brought_up_to_date_and_keeps_its_tokens),

@@ -752,8 +752,9 @@ static void rows_that_could_not_be_written_come_with_a_tick(void **state)
         char name[32];
 
         snprintf(name, sizeof(name), "pay-late%zu", i);
-        cg_fake_metadata_set_broken(f->md, operations[i]);
+        cg_fake_metadata_set_broken(f->md, "release_put");
         fx_ok(f, fx_publish(f, name, "1.0.0", NULL, NULL));
+        cg_fake_metadata_set_broken(f->md, operations[i]);
         cg_registry_tick(f->reg); /* still broken: waits */
         cg_fake_metadata_set_broken(f->md, NULL);
         assert_false(in_search(f, name));
@@ -766,7 +767,7 @@ static void the_same_publish_again_makes_up_for_rows_that_a_crash_left_out(void 
 {
     struct fx *f = *state;
 
-    cg_fake_metadata_set_broken(f->md, "version_put");
+    cg_fake_metadata_set_broken(f->md, "release_put");
     fx_ok(f, fx_publish(f, "pay-x", "1.0.0", NULL, NULL));
     cg_fake_metadata_set_broken(f->md, NULL);
     fx_ok(f, fx_publish(f, "pay-x", "1.0.0", NULL, NULL));

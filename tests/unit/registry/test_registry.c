@@ -336,7 +336,7 @@ static void a_doubtful_crate_whose_archive_cannot_be_read_waits(void **state)
     struct fx *f = *state;
     json_t *json;
 
-    cg_fake_metadata_set_broken(f->md, "version_put");
+    cg_fake_metadata_set_broken(f->md, "release_put");
     fx_ok(f, fx_publish(f, "pay-core", "1.0.0", NULL, NULL));
     cg_fake_metadata_set_broken(f->md, NULL);
     cg_fake_storage_set_broken(f->st, "crate_open");

@@ -385,6 +385,48 @@ static void last_version_takes_the_folder_along(void **state)
     assert_int_equal(entries_in(f, "crates"), 0);
 }
 
+static struct cg_crate_upload *flushed_upload(struct fixture *f, const char *name)
+{
+    struct cg_crate_upload *up = NULL;
+
+    assert_int_equal(f->st->ops->crate_begin(f->st, &up, NULL), CG_OK);
+    assert_int_equal(f->st->ops->crate_write(f->st, up, "crate", 5, NULL), CG_OK);
+    assert_int_equal(f->st->ops->crate_flush(f->st, up, name, NULL), CG_OK);
+    return up;
+}
+
+static void what_is_flushed_and_refused_leaves_no_folder(void **state)
+{
+    struct fixture *f = *state;
+    struct cg_crate_upload *up = flushed_upload(f, "abc");
+
+    assert_int_equal(entries_in(f, "crates/abc"), 0);
+    f->st->ops->crate_abort(f->st, &up);
+    assert_int_equal(entries_in(f, "crates"), 0);
+    assert_int_equal(put_crate(f, "abc", "1.0.0", false, NULL), CG_OK);
+    up = flushed_upload(f, "abc");
+    f->st->ops->crate_abort(f->st, &up);
+    assert_int_equal(entries_in(f, "crates/abc"), 1);
+}
+
+static void a_folder_that_went_before_the_commit_is_made_again(void **state)
+{
+    struct fixture *f = *state;
+    struct cg_crate_upload *first, *second;
+
+    for (int named = 0; named < 2; named++) {
+        const char *name = named ? "abc" : "abd";
+
+        cg_fs(f->st)->nameless &= !named;
+        first = flushed_upload(f, name);
+        second = flushed_upload(f, name);
+        f->st->ops->crate_abort(f->st, &first); /* takes the empty folder along */
+        assert_int_equal(f->st->ops->crate_commit(f->st, &second, name, "1.0.0", true, NULL), CG_OK);
+        assert_int_equal(entries_in(f, named ? "crates/abc" : "crates/abd"), 1);
+    }
+    assert_int_equal(entries_in(f, "crates"), 2);
+}
+
 static void directory_of_the_namespace_may_be_a_link(void **state)
 {
     struct fixture *f = *state;
@@ -594,6 +636,8 @@ int main(void)
         T(nameless_uploads_leave_no_entry),
         T(named_uploads_do_the_same_where_others_cannot),
         T(last_version_takes_the_folder_along),
+        T(what_is_flushed_and_refused_leaves_no_folder),
+        T(a_folder_that_went_before_the_commit_is_made_again),
         T(directory_of_the_namespace_may_be_a_link),
         T(store_that_cannot_be_made_says_where),
         T(full_disk_is_unavailable_and_leaves_nothing),
