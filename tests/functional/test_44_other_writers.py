@@ -215,6 +215,11 @@ def test_what_cargo_did_to_artifactory_itself_is_taken_over(env):
     env.artifactory.knobs(base_url="http://art.test/artifactory")
 
 
+def index_answers(env, name):
+    """With what statuses the crate's file in Artifactory's own index was answered."""
+    return {r["status"] for r in env.artifactory.requests(row="27") if r["path"].endswith("/" + name)}
+
+
 def test_an_index_of_artifactory_that_is_unsound_or_late_is_done_without(env):
     gw = world(env)
     repo = gw.repositories["payments"]
@@ -226,13 +231,12 @@ def test_an_index_of_artifactory_that_is_unsound_or_late_is_done_without(env):
         found = wait_until("the line", lambda version=version: line(gw, "pay-unsound", version))
         assert found["yanked"] is False, found
         env.artifactory.clear_faults()
-    wrongs = [r["status"] for r in env.artifactory.requests(row="27") if r["path"].endswith("/pay-unsound")]
-    assert wrongs == [200, 200, 500], wrongs
+    assert index_answers(env, "pay-unsound") == {200, 500}
     env.artifactory.knobs(index_mode="never")
     env.artifactory.put_crate(repo, "pay-late", "1.0.0")
     env.artifactory.knobs(index_mode="normal")
     assert wait_until("the line", lambda: line(gw, "pay-late", "1.0.0"))["yanked"] is False
-    assert [r["status"] for r in env.artifactory.requests(row="27") if r["path"].endswith("/pay-late")] == [404]
+    assert index_answers(env, "pay-late") == {404}
 
 
 def hooked(env):

@@ -76,8 +76,8 @@ enum cg_err cg_art_answer_json(const struct cg_art_answer *answer, json_t **out,
 /* What was asked for. */
 enum cg_art_op {
     CG_ART_OP_PING,
-    CG_ART_OP_REPO, /* the repository itself, or a list of what is in it */
-    CG_ART_OP_FILE, /* a file's head or bytes */
+    CG_ART_OP_REPO,  /* the repository itself, or a list of what is in it */
+    CG_ART_OP_FILE,  /* a file's head or bytes */
     CG_ART_OP_INDEX, /* a file of its own index, which can be done without */
     CG_ART_OP_AQL,
     CG_ART_OP_DEPLOY,
