@@ -141,6 +141,11 @@ struct cg_storage_ops {
                                struct cg_error *err) CG_CHECK;
     enum cg_err (*crate_mark)(struct cg_storage *st, const char *name, const char *version, bool yanked,
                               struct cg_error *err) CG_CHECK;
+    /* What the store's own index has of a crate, whatever that is worth: the text of its file, appended. It may come
+     * later than the crate. ABSENT: nothing, or nothing that could be read; UNAVAILABLE only when the store does not
+     * answer. NULL: it keeps no index. */
+    enum cg_err (*crate_lines)(struct cg_storage *st, const char *index_name, struct cg_buf *out,
+                               struct cg_error *err) CG_CHECK;
     /* Is a backend behind it down while what is here still serves? `why` says which and why. NULL: never. */
     bool (*degraded)(struct cg_storage *st, struct cg_error *why);
 

@@ -41,7 +41,7 @@ static bool same_target(const json_t *entry, const struct cg_dep *dep)
     return same;
 }
 
-static const json_t *find(const json_t *line, const struct cg_dep *dep)
+const json_t *cg_origin_dep(const json_t *line, const struct cg_dep *dep)
 {
     const json_t *deps = json_object_get(line, "deps");
 
@@ -56,7 +56,7 @@ static const json_t *find(const json_t *line, const struct cg_dep *dep)
 
 bool cg_origin_own(const struct cg_origin *origin, const json_t *line, const struct cg_dep *dep, const char **url_out)
 {
-    const json_t *entry = find(line, dep);
+    const json_t *entry = cg_origin_dep(line, dep);
     const char *url = entry ? cg_json_str(entry, "registry") : dep->registry;
 
     if (entry && !url)

@@ -389,6 +389,7 @@ enum cg_err cg_registry_sync(struct cg_registry *reg, const struct cg_conf *conf
         return rc;
     s.files = cg_map_new(free_file);
     s.notes = cg_map_new(free);
+    s.theirs = cg_map_new(free);
     rc = look(&s);
     cg_metric_add(rc == CG_OK ? CG_METRIC_SYNCS : CG_METRIC_SYNC_FAILED, 1);
     for (size_t i = 0; i < s.line_count; i++)
@@ -396,6 +397,7 @@ enum cg_err cg_registry_sync(struct cg_registry *reg, const struct cg_conf *conf
     free(s.lines);
     cg_map_free(&s.files);
     cg_map_free(&s.notes);
+    cg_map_free(&s.theirs);
     return rc;
 }
 

@@ -10,7 +10,6 @@
 #include "registry/admission.h"
 #include "registry/publish_metadata.h"
 #include "registry/refuse.h"
-#include "registry/registry_url.h"
 #include "registry/stored.h"
 #include "registry/sync_priv.h"
 #include "registry/sync_state.h"
@@ -25,6 +24,8 @@ struct adoption {
     struct cg_package package;
     char cksum[CG_SHA256_HEX_SIZE];
     uint64_t size;
+    struct cg_sync_theirs theirs;
+    bool waits; /* for a line of the store's own index, without which it is refused */
     struct cg_admission line;
     struct cg_error err; /* why not */
 };
@@ -121,23 +122,6 @@ static enum cg_err check_content(struct adoption *a, const struct cg_stored *sto
                      a->package.version, a->file->name, a->file->version);
 }
 
-static enum cg_err resolve_registries(struct adoption *a)
-{
-    enum cg_err rc = CG_OK;
-
-    for (size_t i = 0; rc == CG_OK && i < a->package.dep_count; i++) {
-        struct cg_dep *dep = &a->package.deps[i];
-        char *resolved = NULL;
-
-        rc = cg_registry_url_resolve(a->s->conf, a->s->ns->name, dep->registry, &resolved, &a->err);
-        if (rc == CG_OK) {
-            free(dep->registry);
-            dep->registry = resolved;
-        }
-    }
-    return rc;
-}
-
 static enum cg_err examine(struct adoption *a)
 {
     struct cg_stored stored;
@@ -148,16 +132,30 @@ static enum cg_err examine(struct adoption *a)
     rc = check_content(a, &stored);
     cg_stored_close(&stored);
     if (rc == CG_OK)
-        rc = resolve_registries(a);
+        rc = cg_sync_theirs_find(a->s, a->file, a->cksum, &a->theirs, &a->err);
+    if (rc != CG_OK)
+        return rc;
+    rc = cg_sync_theirs_resolve(a->s, &a->theirs, &a->package, &a->err);
+    a->waits = rc == CG_ERR_DENIED && a->theirs.may_come;
     return rc == CG_OK ? cg_admission_fields(a->s->conf, a->s->ns->name, &a->package, &a->err) : rc;
 }
 
+/* When it was published: by the store's own index, else the file's time. */
+static int64_t published(const struct adoption *a)
+{
+    int64_t now = cg_clock_wall_s(), told = a->theirs.origin.pubtime;
+
+    if (told > 0 && told < now)
+        return told;
+    return a->file->modified > 0 && a->file->modified < now ? a->file->modified : now;
+}
+
+/* A yank that was made in the store itself, too, is noted there in our words by the next look. */
 static enum cg_err add(struct adoption *a)
 {
     const struct cg_sync_file *file = a->file;
-    int64_t now = cg_clock_wall_s();
-    int64_t when = file->modified > 0 && file->modified < now ? file->modified : now;
-    enum cg_err rc = cg_admission_add(&a->line, &a->package, when, file->yanked == 1, &a->err);
+    bool yanked = file->yanked < 0 ? a->theirs.origin.yanked : file->yanked == 1;
+    enum cg_err rc = cg_admission_add(&a->line, &a->package, published(a), yanked, &a->err);
 
     if (rc == CG_OK)
         rc = cg_admission_write(&a->line, &a->err);
@@ -224,6 +222,10 @@ static enum cg_err conclude(struct adoption *a, enum cg_err rc, bool done)
 
     if (rc == CG_ERR_ABSENT) /* gone again meanwhile */
         return CG_OK;
+    if (a->waits) {
+        s->report->waiting++;
+        return CG_OK;
+    }
     if (is_refusal(rc)) {
         describe(a->file, content);
         file = cg_asprintf("%s %s", a->file->name, a->file->version);
@@ -287,6 +289,7 @@ enum cg_err cg_sync_adopt(struct cg_syncing *s, const struct cg_sync_file *file)
         rc = take_in(&a, &done);
     rc = conclude(&a, rc, done);
     cg_admission_free(&a.line);
+    cg_sync_theirs_free(&a.theirs);
     cg_package_free(&a.package);
     return rc;
 }

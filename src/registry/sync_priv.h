@@ -5,6 +5,7 @@
 #define CG_REGISTRY_SYNC_PRIV_H
 
 #include "base/digest.h"
+#include "registry/package.h"
 #include "registry/registry_priv.h"
 #include "registry/sync.h"
 
@@ -35,6 +36,8 @@ struct cg_syncing {
     struct cg_map *notes; /* "FOLDED VERSION" -> struct cg_sync_noted */
     struct cg_sync_line *lines;
     size_t line_count;
+    struct cg_map *theirs; /* index name -> the file of the store's own index, a text, "": there is none */
+    size_t theirs_size;    /* of all these */
     bool marks_fail; /* the store has refused to be told of a yank: it is not asked again in this look */
 };
 
@@ -56,6 +59,23 @@ enum cg_err cg_sync_mark(struct cg_namespace *ns, const char *name, const char *
 /* What the store is known to say of it from now on. */
 enum cg_err cg_sync_note(struct cg_namespace *ns, const char *name, const char *version, bool yanked,
                          struct cg_error *err) CG_CHECK;
+
+/* sync_theirs.c: what the store's own index says of a file. Zeroed: nothing. */
+struct cg_sync_theirs {
+    struct cg_origin origin; /* without an index URL */
+    char *text;              /* the line */
+    bool may_come;           /* there is none, and the file is so new that there may yet be one */
+};
+
+/* OK also when it says nothing, or nothing sound: another name, version or checksum. UNAVAILABLE: the store does not
+ * answer. Asks the network; free it in any case. */
+enum cg_err cg_sync_theirs_find(struct cg_syncing *s, const struct cg_sync_file *file, const char *cksum,
+                                struct cg_sync_theirs *out, struct cg_error *err) CG_CHECK;
+void cg_sync_theirs_free(struct cg_sync_theirs *theirs);
+/* Which registries the dependencies mean. The archive is believed first; where it names a registry that means nothing
+ * here, the line's word is taken, if it is about the same dependencies. Refusals as registry_url.h. */
+enum cg_err cg_sync_theirs_resolve(const struct cg_syncing *s, const struct cg_sync_theirs *theirs,
+                                   struct cg_package *package, struct cg_error *err) CG_CHECK;
 
 /* sync_adopt.c: a file without a line. OK also when it was refused, which is told. */
 enum cg_err cg_sync_adopt(struct cg_syncing *s, const struct cg_sync_file *file) CG_CHECK;

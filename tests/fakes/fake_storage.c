@@ -37,6 +37,8 @@ struct fake {
     pthread_mutex_t guard; /* of all below but the lock */
     struct cg_map *index;  /* index name -> struct file */
     struct cg_map *crates; /* "NAME VERSION" -> struct file */
+    struct cg_map *lines;  /* index name -> text: the other side's index */
+    unsigned lines_asked;
     char *config;
     unsigned ops, fail_at, uploads;
     const char *broken, *hooked;
@@ -381,6 +383,7 @@ static void fake_free(struct cg_storage *st)
     CG_ASSERT(f->uploads == 0 && !f->locked);
     cg_map_free(&f->index);
     cg_map_free(&f->crates);
+    cg_map_free(&f->lines);
     free(f->config);
     pthread_mutex_destroy(&f->guard);
     pthread_mutex_destroy(&f->lock);
@@ -452,6 +455,46 @@ static enum cg_err crate_mark(struct cg_storage *st, const char *name, const cha
         return leave(f, absent(err, name));
     file->yanked = yanked;
     return leave(f, CG_OK);
+}
+
+static enum cg_err crate_lines(struct cg_storage *st, const char *index_name, struct cg_buf *out, struct cg_error *err)
+{
+    struct fake *f = fake(st);
+    const char *text;
+    enum cg_err rc = enter(f, "crate_lines", err);
+
+    ask_other_side(st);
+    if (rc != CG_OK)
+        return rc;
+    f->lines_asked++;
+    text = cg_map_get(f->lines, index_name);
+    if (!text)
+        return leave(f, absent(err, index_name));
+    cg_buf_addstr(out, text);
+    return leave(f, CG_OK);
+}
+
+void cg_fake_storage_set_lines(struct cg_storage *st, const char *index_name, const char *text)
+{
+    struct fake *f = fake(st);
+
+    pthread_mutex_lock(&f->guard);
+    if (text)
+        cg_map_put(f->lines, index_name, cg_strdup(text));
+    else
+        cg_map_remove(f->lines, index_name);
+    pthread_mutex_unlock(&f->guard);
+}
+
+unsigned cg_fake_storage_lines_asked(struct cg_storage *st)
+{
+    struct fake *f = fake(st);
+    unsigned asked;
+
+    pthread_mutex_lock(&f->guard);
+    asked = f->lines_asked;
+    pthread_mutex_unlock(&f->guard);
+    return asked;
 }
 
 void cg_fake_storage_forget(struct cg_storage *st, const char *name, const char *version)
@@ -547,6 +590,7 @@ static const struct cg_storage_ops shared_ops = {OPS,
                                                  .crate_scan = crate_scan,
                                                  .crate_there = crate_there,
                                                  .crate_mark = crate_mark,
+                                                 .crate_lines = crate_lines,
                                                  .crate_send = crate_send,
                                                  .crate_read = crate_read,
                                                  .crate_size = crate_size};
@@ -558,6 +602,7 @@ struct cg_storage *cg_fake_storage_new(void)
     f->base.ops = &fake_ops;
     f->index = cg_map_new(free_file);
     f->crates = cg_map_new(free_file);
+    f->lines = cg_map_new(free);
     pthread_mutex_init(&f->guard, NULL);
     pthread_mutex_init(&f->lock, NULL);
     return &f->base;

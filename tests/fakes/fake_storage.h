@@ -46,6 +46,10 @@ void cg_fake_storage_take(struct cg_storage *st, const char *name, const char *v
 /* Somebody notes a yank; -1: takes the note away. */
 void cg_fake_storage_set_yanked(struct cg_storage *st, const char *name, const char *version, int yanked);
 int cg_fake_storage_yanked(struct cg_storage *st, const char *name, const char *version);
+/* What its own index has of a crate; NULL: nothing any more. */
+void cg_fake_storage_set_lines(struct cg_storage *st, const char *index_name, const char *text);
+/* How often it was asked for that. */
+unsigned cg_fake_storage_lines_asked(struct cg_storage *st);
 /* The listing fails instead of its Nth file; 0: it does not. */
 void cg_fake_storage_cut_scan(struct cg_storage *st, unsigned n);
 /* The listing lacks this file, which is there; NULL: it lacks none. Not copied. */

@@ -8,7 +8,7 @@ import re
 import time
 
 from artifactory import crate_path
-from harness import PATIENCE, crate_bytes, frame, metadata, wait_until
+from harness import PATIENCE, Cargo, crate_bytes, frame, metadata, wait_until
 
 STORAGE = "artifactory"
 HOOK = "/api/v1/hooks/artifactory"
@@ -177,6 +177,66 @@ def test_yanks_go_both_ways(env):
         wait_for_looks(gw)
         assert line(gw, "pay-yanks", "1.0.0")["yanked"] is (value == "true"), "it is not taken back"
     assert len(records(gw, "crate-yank", "pay-yanks")) == 2, "those were our own"
+
+
+class Direct:
+    """What Cargo wants to know of a registry: the double itself, under a host name that no configuration knows."""
+
+    certificate = None
+
+    def __init__(self, double):
+        self.url = double.url.replace("127.0.0.1", "localhost")
+
+    def index(self, name):
+        return f"sparse+{self.url}/api/cargo/{name}/index/"
+
+
+def test_what_cargo_did_to_artifactory_itself_is_taken_over(env):
+    gw = world(env)
+    repo = gw.repositories["payments"]
+    cargo = Cargo(env.folder("straight"), Direct(env.artifactory), env.artifactory.authorization("owner"),
+                  registries=(repo,))
+    env.artifactory.knobs(base_url="")
+    gw.stop()
+    cargo.publish(cargo.package("pay-straight", "0.1.0"), repo)
+    needs = f'pay-straight = {{ version = "0.1", registry = "{repo}" }}'
+    cargo.publish(cargo.package("pay-above", "0.1.0", deps=needs), repo)
+    cargo.publish(cargo.package("pay-straight", "0.2.0"), repo)
+    cargo.run("yank", "--registry", repo, "--version", "0.2.0", "pay-straight")
+    assert yanked_there(env, gw, "pay-straight", "0.2.0") is None, "it is not in our words"
+    gw.start()
+    wait_until("the crates' lines", lambda: line(gw, "pay-above", "0.1.0") and line(gw, "pay-straight", "0.2.0"))
+    assert [line(gw, "pay-straight", version)["yanked"] for version in ("0.1.0", "0.2.0")] == [False, True]
+    dep, = line(gw, "pay-above", "0.1.0")["deps"]
+    assert dep["registry"] is None, dep
+    wait_until("a note of the yank", lambda: yanked_there(env, gw, "pay-straight", "0.2.0") == ["true"])
+    user = env.cargo("alice", "above", gateway=gw)
+    user.run("build", cwd=user.package("consumer", deps='pay-above = { version = "0.1", registry = "payments" }'))
+    env.artifactory.knobs(base_url="http://art.test/artifactory")
+
+
+def index_answers(env, name):
+    """With what statuses the crate's file in Artifactory's own index was answered."""
+    return {r["status"] for r in env.artifactory.requests(row="27") if r["path"].endswith("/" + name)}
+
+
+def test_an_index_of_artifactory_that_is_unsound_or_late_is_done_without(env):
+    gw = world(env)
+    repo = gw.repositories["payments"]
+    wrong = {"name": "pay-unsound", "vers": "1.0.0", "deps": [], "features": {}, "cksum": "0" * 64, "yanked": True}
+    for version, action in (("1.0.0", {"status": 200, "content_type": "text/plain", "body": json.dumps(wrong) + "\n"}),
+                            ("1.1.0", {"status": 200, "html": True}), ("1.2.0", {"status": 500})):
+        env.artifactory.rule(action, row="27", path="*/pay-unsound")
+        env.artifactory.put_crate(repo, "pay-unsound", version)
+        found = wait_until("the line", lambda version=version: line(gw, "pay-unsound", version))
+        assert found["yanked"] is False, found
+        env.artifactory.clear_faults()
+    assert index_answers(env, "pay-unsound") == {200, 500}
+    env.artifactory.knobs(index_mode="never")
+    env.artifactory.put_crate(repo, "pay-late", "1.0.0")
+    env.artifactory.knobs(index_mode="normal")
+    assert wait_until("the line", lambda: line(gw, "pay-late", "1.0.0"))["yanked"] is False
+    assert index_answers(env, "pay-late") == {404}
 
 
 def hooked(env):

@@ -197,6 +197,7 @@ static const char *right_of(enum cg_art_op op)
     case CG_ART_OP_PING:
     case CG_ART_OP_REPO:
     case CG_ART_OP_FILE:
+    case CG_ART_OP_INDEX:
     case CG_ART_OP_AQL:
         break;
     }
@@ -265,6 +266,7 @@ static enum cg_err not_found(const struct cg_art_question *question, const struc
 {
     switch (question->op) {
     case CG_ART_OP_FILE:
+    case CG_ART_OP_INDEX:
     case CG_ART_OP_KNOWN:
     case CG_ART_OP_ANNOTATE:
     case CG_ART_OP_DELETE:
@@ -365,12 +367,29 @@ static enum cg_err odd(const struct cg_art_question *question, const struct cg_a
                       answer->status);
 }
 
+/* An index that is not to be had while the rest works is worth no second attempt and no word on the instance: older
+ * ones have none, and one answers 400 where there is no file. */
+static bool is_no_index(const struct cg_art_answer *answer)
+{
+    long status = answer->status;
+
+    if (answer->lost != CG_ART_ANSWERED)
+        return answer->lost == CG_ART_OVERSIZED;
+    if (status / 100 == 2)
+        return status != 200 || cg_art_answer_is_html(answer) || is_error_in_disguise(answer);
+    if (status / 100 == 4)
+        return status != 401 && status != 403 && status != 408 && status != 429;
+    return status / 100 == 3 || status == 500 || status == 501;
+}
+
 enum cg_err cg_art_answer_judge(const struct cg_art_question *question, const struct cg_art_answer *answer,
                                 struct cg_art_verdict *verdict_out, struct cg_error *err)
 {
     long status = answer->status;
 
     *verdict_out = (struct cg_art_verdict){.health = CG_ART_WELL};
+    if (question->op == CG_ART_OP_INDEX && is_no_index(answer))
+        return cg_art_say(question, answer, CG_ERR_ABSENT, err, "its own index has no such file that could be read");
     if (answer->lost != CG_ART_ANSWERED)
         return lost(question, answer, verdict_out, err);
     if ((status >= 200 && status < 300) || status == 304)

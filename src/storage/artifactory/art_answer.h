@@ -76,8 +76,9 @@ enum cg_err cg_art_answer_json(const struct cg_art_answer *answer, json_t **out,
 /* What was asked for. */
 enum cg_art_op {
     CG_ART_OP_PING,
-    CG_ART_OP_REPO, /* the repository itself, or a list of what is in it */
-    CG_ART_OP_FILE, /* a file's head or bytes */
+    CG_ART_OP_REPO,  /* the repository itself, or a list of what is in it */
+    CG_ART_OP_FILE,  /* a file's head or bytes */
+    CG_ART_OP_INDEX, /* a file of its own index, which can be done without */
     CG_ART_OP_AQL,
     CG_ART_OP_DEPLOY,
     CG_ART_OP_KNOWN, /* a deploy by checksum alone */
@@ -99,7 +100,7 @@ struct cg_art_verdict {
 /*
  * OK for 2xx (and 304, 206). Else the table of art_client.h, but for what one answer alone cannot tell: ABSENT (404 of
  * a file) may yet be a repository that is gone, CONFLICT (409) and DENIED (403) of a deploy may yet be the same bytes.
- * DENIED of AQL: this account or server does not do AQL.
+ * DENIED of AQL: this account or server does not do AQL. ABSENT of its index: whatever came is no file of an index.
  */
 enum cg_err cg_art_answer_judge(const struct cg_art_question *question, const struct cg_art_answer *answer,
                                 struct cg_art_verdict *verdict_out, struct cg_error *err) CG_CHECK;

@@ -15,6 +15,7 @@
 #include "base/str.h"
 #include "crategate/clock.h"
 #include "storage/artifactory/art_ask.h"
+#include "storage/artifactory/art_index.h"
 #include "storage/artifactory/art_path.h"
 
 #define LOOKED_AT "5" /* crates, the newest ones */
@@ -102,23 +103,6 @@ static int version_len(const struct sample *sample)
     return (int)(strlen(sample->version) - strlen(".crate"));
 }
 
-/* "/api/cargo/REPO/index/ab/cd/abcd" (registry-index.md, "Index files"); fresh. */
-static char *index_file(const char *repo, const char *name)
-{
-    char *lower = cg_strdup(name), *path;
-    size_t len = strlen(name);
-
-    cg_str_lower(lower);
-    if (len < 3)
-        path = cg_asprintf("/api/cargo/%s/index/%zu/%s", repo, len, lower);
-    else if (len == 3)
-        path = cg_asprintf("/api/cargo/%s/index/3/%c/%s", repo, lower[0], lower);
-    else
-        path = cg_asprintf("/api/cargo/%s/index/%.2s/%.2s/%s", repo, lower, lower + 2, lower);
-    free(lower);
-    return path;
-}
-
 static bool is_line_of(const struct sample *sample, const char *line, size_t len)
 {
     json_t *value = NULL;
@@ -149,7 +133,7 @@ static const char *find_line(const struct sample *sample, const char *text, size
 static bool ask_index(struct cg_art_check *check, const char *repo, const struct sample *sample,
                       struct cg_art_answer *answer)
 {
-    char *path = index_file(repo, sample->name);
+    char *path = cg_art_index_path(repo, sample->name);
     size_t len;
 
     cg_art_try(check, &(struct cg_art_try){.method = "GET", .path = path}, answer);

@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "crategate/clock.h"
 #include "log/log.h"
+#include "storage/artifactory/art_index.h"
 #include "storage/artifactory/art_private.h"
 #include "storage/artifactory/art_sum.h"
 #include "storage/filesystem/fs_storage.h"
@@ -364,6 +365,19 @@ static enum cg_err crate_mark(struct cg_storage *st, const char *name, const cha
     return rc;
 }
 
+static enum cg_err crate_lines(struct cg_storage *st, const char *index_name, struct cg_buf *out, struct cg_error *err)
+{
+    struct cg_art_storage *art = cg_art(st);
+    const struct cg_art_crate crate = {.repo = art->repo, .name = index_name};
+    enum cg_err rc = cg_art_instance_enter(art->instance, NULL, 0, err);
+
+    if (rc != CG_OK)
+        return rc;
+    rc = cg_art_index_get(art->instance->client, &crate, out, err);
+    cg_art_instance_leave(art->instance, NULL);
+    return rc;
+}
+
 static bool degraded(struct cg_storage *st, struct cg_error *why)
 {
     return cg_art_client_down(cg_art(st)->instance->client, why);
@@ -405,6 +419,7 @@ static const struct cg_storage_ops art_ops = {
     .crate_scan = crate_scan,
     .crate_there = crate_there,
     .crate_mark = crate_mark,
+    .crate_lines = crate_lines,
     .degraded = degraded,
     .lock = lock,
     .unlock = unlock,

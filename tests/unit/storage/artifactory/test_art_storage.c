@@ -348,6 +348,52 @@ static void scan_tells_what_is_noted_and_only_of_crates(void **state)
     assert_int_equal(f->ops->crate_mark(f->st, "demo", "9.9.9", true, NULL), CG_ERR_ABSENT);
 }
 
+static enum cg_err read_lines(struct fixture *f, const char *name, struct cg_buf *text, struct cg_error *err)
+{
+    cg_buf_free(text);
+    cg_buf_init(text, 1 << 20);
+    return f->ops->crate_lines(f->st, name, text, err);
+}
+
+static void its_own_index_is_read_as_it_is(void **state)
+{
+    struct fixture *f = *state;
+    struct cg_error err = {0};
+    struct cg_buf text = {0};
+
+    art_rig_fault(&rig, "{\"match\":{\"path\":\"/api/cargo/cargo-local/index/de/mo/demo\"},"
+                        "\"action\":{\"status\":200,\"content_type\":\"text/plain\",\"body\":\"{}\\n\"}}");
+    assert_int_equal(read_lines(f, "demo", &text, &err), CG_OK);
+    assert_string_equal(cg_buf_str(&text), "{}\n");
+    assert_int_equal(read_lines(f, "pay", &text, &err), CG_ERR_ABSENT);
+    assert_int_equal(asked("row=27&status=404"), 1);
+    cg_buf_free(&text);
+}
+
+/* And nothing that is wrong with the index alone is held against the instance. */
+static void an_index_that_is_none_is_absent_and_an_ill_instance_is_not(void **state)
+{
+    static const char *const none[] = {"{\"match\":{\"row\":\"27\"},\"action\":{\"status\":400},\"times\":8}",
+                                       "{\"match\":{\"row\":\"27\"},\"action\":{\"status\":500},\"times\":8}",
+                                       "{\"match\":{\"row\":\"27\"},\"action\":{\"status\":200,\"html\":true},\"times\":8}",
+                                       "{\"fault\":\"F3\",\"match\":{\"row\":\"27\"},\"times\":8}"};
+    struct fixture *f = *state;
+    struct cg_error err = {0};
+    struct cg_buf text = {0};
+
+    for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+        art_rig_fault(&rig, none[i]);
+        for (unsigned n = 0; n < 8; n++)
+            assert_int_equal(read_lines(f, "demo", &text, &err), CG_ERR_ABSENT);
+        assert_int_equal(text.len, 0);
+        assert_int_equal(asked("row=27"), 8 * (i + 1)); /* no second attempts */
+    }
+    assert_false(f->ops->degraded(f->st, NULL));
+    art_rig_fault(&rig, "{\"fault\":\"F10\",\"variant\":\"seconds\"}");
+    assert_int_equal(read_lines(f, "demo", &text, &err), CG_ERR_UNAVAILABLE);
+    cg_buf_free(&text);
+}
+
 static void deletion_is_up_to_artifactorys_rights(void **state)
 {
     struct fixture *f = *state;
@@ -490,6 +536,8 @@ int main(void)
         T(instance_that_is_down_is_asked_whether_it_is_back),
         T(index_without_a_sound_sum_sends_nothing),
         T(scan_tells_what_is_noted_and_only_of_crates),
+        T(its_own_index_is_read_as_it_is),
+        T(an_index_that_is_none_is_absent_and_an_ill_instance_is_not),
         T(deletion_is_up_to_artifactorys_rights),
         T(checksum_headers_that_are_missing_do_not_keep_from_opening),
         T(an_account_that_may_not_read_says_nothing_of_the_crate),
