@@ -59,7 +59,7 @@ def free_port():
         return s.getsockname()[1]
 
 
-def wait_until(what, condition, seconds=15.0):
+def wait_until(what, condition, seconds=40.0):
     """Polls until condition() is true; a loaded machine only makes it slower, not wrong."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -281,6 +281,14 @@ file = "{self.audit_path}"
     def log(self):
         with open(self.log_path, errors="replace", encoding="utf-8") as f:
             return f.read()
+
+    def logged(self, *texts):
+        """Waits for lines that may come a moment after what they are about."""
+        wait_until(f"{texts} in the log", lambda: all(text in self.log() for text in texts))
+
+    def audited(self, event):
+        """The records of that event, of which there will be one."""
+        return wait_until(f"a record of {event}", lambda: self.audit(event))
 
     def audit(self, event=None):
         if not os.path.exists(self.audit_path):

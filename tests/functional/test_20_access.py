@@ -208,7 +208,7 @@ def test_audit_has_every_event_with_its_actor(env):
     events = {r["event"] for r in env.gw.audit()}
     assert {"login", "refusal", "publish", "owner-add", "owner-remove", "token-create", "token-revoke",
             "start"} <= events, events
-    record = env.gw.audit("publish")[0]
+    record = env.gw.audited("publish")[0]
     for key in ("time", "actor", "address", "namespace", "crate", "version", "request_id", "rule"):
         assert record.get(key), (key, record)
     assert all(r.get("rule") or r.get("detail") for r in env.gw.audit("refusal"))
@@ -235,12 +235,12 @@ def test_directory_is_not_asked_for_bad_tokens(env):
 
 def test_an_administrators_act_is_recorded_with_what_came_of_it(env):
     env.gw.ctl("token", "revoke", "999999", ok=False)
-    record = env.gw.audit("token-revoke")[-1]
+    record = env.gw.audited("token-revoke")[-1]
     assert record["outcome"] != "ok" and record["target"] == "999999" and "crategatectl" in record["actor"], record
     env.gw.ctl("crate", "delete", "payments", "no-such-crate", "--yes", ok=False)
-    assert env.gw.audit("crate-delete")[-1]["outcome"] != "ok"
+    assert env.gw.audited("crate-delete")[-1]["outcome"] != "ok"
     env.gw.ctl("token", "create", "--service", "seen", "--grant", "payments:read", ok=True)
-    record = env.gw.audit("token-create")[-1]
+    record = env.gw.audited("token-create")[-1]
     assert record["outcome"] == "ok" and record["token_id"] > 0, record
 
 
@@ -274,7 +274,7 @@ def test_a_reload_that_fails_late_changes_nothing(env):
     assert changed.count("nowhere") == 1 and changed.count("elsewhere") == 1
     open(gw.conf, "w", encoding="utf-8").write(changed)
     gw.reload()
-    assert gw.audit("reload")[-1]["outcome"] != "ok"
+    assert gw.audited("reload")[-1]["outcome"] != "ok"
     assert open(config, encoding="utf-8").read() == before
     open(gw.conf, "w", encoding="utf-8").write(text + "\n[bogus]\nx = 1\n[ldap2]\n")
     gw.reload()

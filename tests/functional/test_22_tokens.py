@@ -168,7 +168,7 @@ def test_a_row_written_into_the_database_gives_no_groups(env):
         db.execute("UPDATE subject SET identity = ? WHERE id = ?", (text, row[0]))
     gw.start()
     assert status(gw, token, PAYMENTS) == 403
-    assert "are ignored" in gw.log()
+    gw.logged("are ignored")
 
 
 # Sweeps and the mass guard
@@ -189,7 +189,7 @@ def test_a_sweep_notices_who_left_without_using_a_token(env):
     disable(slapd, "s4")
     wait_until("the sweep", lambda: [t["owner"] for t in listed(gw) if t["state"] == "suspended"] == ["s3", "s4"])
     assert [status(gw, t) for t in tokens] == [200, 200, 200, 401, 401, 200, 200, 200]
-    record = gw.audit("sweep")[-1]
+    record = gw.audited("sweep")[-1]
     assert record["outcome"] == "ok" and "looked up" in record["detail"], record
 
 
@@ -200,7 +200,7 @@ def test_a_sweep_over_an_emptied_base_changes_nothing(env):
         wait_until("the sweep's end", lambda: metric(gw, "crategate_sweep_aborted_total") > 0)
         record = next(r for r in gw.audit("sweep") if r["outcome"] != "ok")
         assert "seem to have left at once" in record["detail"], record
-        assert "nothing was changed" in gw.log()
+        gw.logged("nothing was changed")
         assert [status(gw, t) for t in tokens] == [200] * 8
         assert metric(gw, "crategate_gone_guard") == 1
         assert not gw.audit("token-suspend")
@@ -217,7 +217,7 @@ def test_an_emptied_base_is_not_used_up_one_by_one(env):
     wait_until("the guard", lambda: [status(gw, t) for t in tokens] and metric(gw, "crategate_gone_guard") == 1)
     answers = [status(gw, t) for t in tokens]
     assert answers.count(401) == 5 and answers.count(200) == 3, answers
-    assert "taken for a fault of the directory" in gw.log()
+    gw.logged("taken for a fault of the directory")
     move(slapd, names, "contractors", "people")
     gw.reload()  # the administrator's word
     assert metric(gw, "crategate_gone_guard") == 0

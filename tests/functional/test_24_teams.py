@@ -155,6 +155,7 @@ def test_a_group_elsewhere_does_not_inherit_until_it_is_told_so(env):
     becomes(gw, "billing", paula, 403)
     group(slapd, "rust-billing", "trudy", "paula", base=SHADOWS)
     wait_until("the refusal", lambda: "namespace adopt billing" in gw.log())
+    gw.logged("namespace adopt billing")
     line = [x for x in gw.log().splitlines() if "namespace adopt billing" in x][0]
     assert dn("rust-billing") in line and dn("rust-billing", SHADOWS) in line, line
     assert config(gw, "billing", gw.token("trudy")) == 403
@@ -217,7 +218,7 @@ def test_too_many_gone_at_once_are_not_believed(env):
     assert config(gw, "t9", pete) == 200
     ungroup(slapd, *names[:6])
     wait_until("the doubt", lambda: gw.audit("sweep"))
-    record = gw.audit("sweep")[0]
+    record = gw.audited("sweep")[0]
     assert record["outcome"] == "failed" and "6 teams" in record["detail"], record
     assert not gw.audit("team-vanish")
     gw.ldap = gw.ldap.replace('revalidate', 'max_sweep_fraction = 1\nrevalidate')
@@ -241,7 +242,7 @@ def test_a_reload_that_fails_leaves_no_team_noted_as_gone(env):
     gw.namespaces = good.replace("(cn=rust-*)", "(cn=none-*)") + '[namespace.x]\nread = ["group:twofold"]\n'
     gw.write_conf()
     gw.reload()
-    assert gw.audit("reload")[-1]["outcome"] != "ok", gw.audit("reload")
+    assert gw.audited("reload")[-1]["outcome"] != "ok", gw.audit("reload")
     assert config(gw, "core", gw.token("pete")) == 200
     wait_until("the list as it is in force", lambda: gone() == [])
     assert not gw.audit("team-vanish")
@@ -254,9 +255,10 @@ def test_two_groups_of_one_name_make_no_namespace(env):
     becomes(gw, "twin", pete, 200)
     group(slapd, "rust-twin", "trudy", base=SHADOWS)
     becomes(gw, "twin", pete, 403)
+    gw.logged("makes no namespace")
     line = [x for x in gw.log().splitlines() if "makes no namespace" in x][0]
     assert " error " in line and dn("rust-twin") in line and dn("rust-twin", SHADOWS) in line, line
-    assert "would make" in gw.audit("team-vanish")[0]["detail"]
+    assert "would make" in gw.audited("team-vanish")[0]["detail"]
     assert config(gw, "core", pete) == 200
     assert gw.ctl("check").returncode == 1 and "rust-twin" in gw.ctl("check").stdout
 
@@ -270,6 +272,7 @@ def test_a_grants_name_that_two_groups_bear_takes_only_that_grant_out(env):
     assert publish(gw, alice, "billing", "billing-lib", "1.1.0").status == 200
     group(slapd, "rust-billing-leads", "trudy", base=SHADOWS)
     wait_until("the error", lambda: "This grant gives nothing" in gw.log())
+    gw.logged("This grant gives nothing")
     line = [x for x in gw.log().splitlines() if "This grant gives nothing" in x][0]
     assert " error " in line and "rust-billing-leads" in line and SHADOWS in line, line
     assert publish(gw, alice, "billing", "billing-lib", "1.2.0").status == 403

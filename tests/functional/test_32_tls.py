@@ -166,14 +166,14 @@ def test_a_bad_certificate_leaves_the_old_one(env):
             f.write(bad)
         os.chmod(pair.key, mode)
         gw.reload()
-        assert gw.audit("reload")[-1]["outcome"] != "ok"
+        assert gw.audited("reload")[-1]["outcome"] != "ok"
         assert word in gw.log().rpartition("the configuration in force stays")[2], gw.log()[-1000:]
         assert serial(gw) == first
     with open(pair.key, "w", encoding="utf-8") as f:
         f.write(good)
     os.chmod(pair.key, 0o600)
     gw.reload()
-    assert gw.audit("reload")[-1]["outcome"] == "ok" and serial(gw) == first
+    assert gw.audited("reload")[-1]["outcome"] == "ok" and serial(gw) == first
 
 
 def test_whether_there_is_tls_is_settled_at_the_start(env):
@@ -182,7 +182,7 @@ def test_whether_there_is_tls_is_settled_at_the_start(env):
     gw.write_conf()
     gw.certificate = pair
     gw.reload()
-    assert "is settled at the start" in gw.log()
+    gw.logged("is settled at the start")
     assert curl(gw) == "2 200"
     gw.write_conf()
     gw.reload()

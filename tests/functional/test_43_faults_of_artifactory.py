@@ -29,7 +29,7 @@ def revoke(case):
 def credential_alarm(case):
     """Nothing that could lock the account: it is tried once, and again after a long pause only."""
     assert len(case.requests(status="401")) <= 2, case.requests(status="401")
-    assert f"error artifactory: instance={case.ns} state=down" in case.world.gw.log()
+    case.world.gw.logged(f"error artifactory: instance={case.ns} state=down")
 
 
 def alarm(words):
@@ -64,7 +64,7 @@ def same_bytes_without_checksums(case):
     crate = case.double.put_crate(case.ns, "there", "1.0.0")
     answer = case.put("there", "1.0.0", crate)
     assert answer.status == 200, answer.text
-    assert "wrong or no checksum header" in case.world.gw.log()
+    case.world.gw.logged("wrong or no checksum header")
     other = case.double.put_crate(case.ns, "other", "1.0.0")
     answer = case.put("other", "1.0.0", crate_bytes("other", "1.0.0", {"other": "bytes"}))
     assert answer.status == 409, answer.text

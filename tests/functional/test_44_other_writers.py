@@ -116,7 +116,7 @@ def test_what_a_publish_would_refuse_is_reported_once_and_not_taken_in(env):
     for name, (version, _, reason) in refused.items():
         record = wait_until(f"the report of {name}", lambda name=name: records(gw, "crate-adopt", name))[0]
         assert (record["outcome"], record["version"]) == ("refused", version) and reason in record["detail"], record
-        assert f"crate={name} version={version} is not taken in" in gw.log()
+        gw.logged(f"crate={name} version={version} is not taken in")
         assert line(gw, name, version) is None
     wait_until("the report of the build", lambda: records(gw, "crate-adopt", "pay-known"))
     assert line(gw, "pay-known", "1.0.0+build") is None and line(gw, "pay-known", "1.0.0")

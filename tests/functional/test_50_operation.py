@@ -87,7 +87,7 @@ def test_sighup_applies_good_and_keeps_old_on_bad(env):
     gw.write_conf()
     gw.reload()
     assert gw.request("GET", "/api/cargo/payments/index/config.json", token=token).status == 200
-    assert "stays" in gw.log()
+    gw.logged("stays")
     gw.namespaces = old + '\n[namespace.added]\ntype = "local"\nread = ["authenticated"]\npublish = ["user:pete"]\n'
     gw.write_conf()
     gw.reload()
@@ -157,7 +157,7 @@ def test_verify_finds_and_repairs(env):
     assert "9.9.9" in run.stdout, run.stdout
     gw.ctl("verify", "--repair", "payments", ok=True)
     assert not os.path.exists(orphan)
-    assert gw.audit("repair")[0]["namespace"] == "payments"
+    assert gw.audited("repair")[0]["namespace"] == "payments"
     with open(os.path.join(root, "crates", "pay-rot", "pay-rot-1.0.0.crate"), "r+b") as f:
         f.write(b"rotten")
     run = gw.ctl("verify", "--repair", ok=False)
@@ -294,7 +294,7 @@ def test_a_proxy_speaks_for_its_clients_and_nobody_else_does(env):
         status = connection.getresponse().status
         connection.close()
         wait_until("the login's record", lambda: len(gw.audit("login")) > before)
-        return status, gw.audit("login")[-1]["address"]
+        return status, gw.audited("login")[-1]["address"]
     assert ask("127.0.0.2", headers) == (200, "203.0.113.7")
     assert ask("127.0.0.2", {**headers, "X-Forwarded-Proto": "http"})[0] == 401  # the client spoke in the clear
     assert ask("127.0.0.3", headers) == (200, "127.0.0.3")  # not a proxy: its word for others counts for nothing

@@ -62,7 +62,7 @@ def test_a_group_name_in_two_places_keeps_the_daemon_from_starting(env):
     open(gw.conf, "w", encoding="utf-8").write(text)
     gw.start(wait=False)
     assert gw.process.wait(20) == 1
-    assert "ou=groups" in gw.log() and "ou=shadowgroups" in gw.log(), gw.log()
+    gw.logged("ou=groups", "ou=shadowgroups")
     gw.process = None
 
 
@@ -157,7 +157,7 @@ def test_second_server_takes_over(env):
         assert wait_until("the other server", lambda: login(gw, "paula", "paulapw").status == 200)
     finally:
         first.go_on()
-    assert "server" in gw.log()
+    gw.logged("server")
 
 
 def test_stale_password_in_a_storm_costs_one_bind(env):

@@ -77,7 +77,7 @@ def test_a_rule_that_the_server_does_not_know_keeps_the_daemon_from_starting(env
             gw.start(wait=False)
             assert gw.process.wait(20) == 1, gw.log()
             gw.process = None
-            assert "nested_groups" in gw.log() and "recursive" in gw.log(), gw.log()
+            gw.logged("nested_groups", "recursive")
         finally:
             directory.do("knob", in_chain="known")
 

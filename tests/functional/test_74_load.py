@@ -235,4 +235,5 @@ def test_a_read_with_a_warm_identity_asks_neither_directory_nor_database(env):
     print(f"  {reads} reads in {seconds:.1f} s: {spent}; as long without: "
           f"{ {name: idle[name] - after[name] for name in idle} }")
     assert spent["searches"] == spent["binds"] == spent["service binds"] == 0, spent
-    assert spent["database calls"] <= idle["database calls"] - after["database calls"] + 10, spent
+    # Housekeeping is not the same in every second; a read that asked would show a hundred times as often.
+    assert spent["database calls"] < reads / 100 + idle["database calls"] - after["database calls"], spent

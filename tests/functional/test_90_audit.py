@@ -91,7 +91,7 @@ def test_another_key_is_said_to_be_one(env):
     os.rename(os.path.join(gw.state, "audit.key"), os.path.join(gw.folder, "old.key"))
     assert "audit.key" in gw.ctl("audit", "verify", ok=False).stderr
     gw.start()
-    assert "audit.key was missing" in gw.log()
+    gw.logged("audit.key was missing")
     gw.stop()
     text = verify(gw, ok=False)
     assert "written under another key" in text and "lines 1 to 2" in text, text
@@ -281,10 +281,10 @@ def test_a_removed_folder_of_the_trail_refuses_changes_until_it_is_back(env):
     os.rmdir(folder)
     assert publish(gw, "pay-gone", token).status == 503
     assert gw.request("GET", CONFIG, token=token).status == 200
-    assert "No such file or directory" in gw.log()
+    gw.logged("No such file or directory")
     os.makedirs(folder)
     assert publish(gw, "pay-gone", token).status == 200
-    assert gw.audit("publish")[0]["crate"] == "pay-gone"
+    assert gw.audited("publish")[0]["crate"] == "pay-gone"
     text = verify(gw)  # the file is a new one, and says so
     assert re.search(r"^begins at record [2-9]", text, re.M), text
 
