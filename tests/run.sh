@@ -43,10 +43,21 @@ count() { # passed failed skipped
     passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
 }
 
+# Programs that run side by side may starve for a while; what failed is run once more, alone. Unless a sanitizer had
+# something to say, which is never a matter of time.
+starved() {
+    failed_logs=$(find tests -name '*.trs' -exec grep -lE '^:test-result: (FAIL|ERROR)' {} + | sed 's/trs$/log/')
+    [ -n "$failed_logs" ] || return 1
+    # shellcheck disable=SC2086
+    ! grep -qE 'Sanitizer|runtime error' $failed_logs || return 1
+    echo 'AGAIN: what failed above, alone'
+}
+
 check() {
     good=1
     find tests -name '*.trs' -exec rm -f {} + # of an earlier run
     make -s -j"$jobs" check >check.out 2>&1 || { good=; grep -E '^(FAIL|ERROR):' check.out || tail -n 60 check.out; }
+    [ -n "$good" ] || ! starved || ! make -s recheck >recheck.out 2>&1 || good=1
     # shellcheck disable=SC2046
     set -- $(sh "$top/tests/count.sh" check.out $(find tests -name '*.log'))
     [ $# = 3 ] || set -- 0 1 0

@@ -95,16 +95,19 @@ def run_apart(name, word):
         words = [sys.executable, os.path.abspath(__file__), "--result", result.name] + (["-k", word] if word else [])
         run = subprocess.run(words + [name], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                              errors="replace")
+        sound = not any(text in run.stdout for text in ("Sanitizer", "runtime error", "did not end well"))
         sys.stdout.write("".join(line for line in run.stdout.splitlines(True) if not line.startswith("functional: ")))
         sys.stdout.flush()
         try:
-            return json.load(open(result.name))
+            return {**json.load(open(result.name)), "sound": sound}
         except ValueError:
             print(f"FAILED  {name}: its process ended with {run.returncode}")
-            return {"passed": 0, "failed": 1, "skipped": 0, "seen": [], "records": 0}
+            return {"passed": 0, "failed": 1, "skipped": 0, "seen": [], "records": 0, "sound": sound}
 
 
 def run_side_by_side(names, word, jobs):
+    """Modules that run beside others may starve for a while. One that fails is told so and run once more, alone; unless
+    a sanitizer or the end of a program had something to say, which is never a matter of time."""
     counts = {"passed": 0, "failed": 0, "skipped": 0}
 
     def add(result):
@@ -113,12 +116,19 @@ def run_side_by_side(names, word, jobs):
         trail.SEEN.update(result["seen"])
         trail.RECORDS[0] += result["records"]
 
+    again = []
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        for done in concurrent.futures.as_completed([pool.submit(run_apart, n, word) for n in names if n not in ALONE]):
-            add(done.result())
-    for name in names:
-        if name in ALONE:
-            add(run_apart(name, word))
+        beside = {pool.submit(run_apart, n, word): n for n in names if n not in ALONE}
+        for done in concurrent.futures.as_completed(beside):
+            result = done.result()
+            if result["failed"] and result["sound"]:
+                again.append(beside[done])
+            else:
+                add(result)
+    for name in [n for n in names if n in ALONE] + again:
+        if name in again:
+            print(f"AGAIN   {name}: it failed beside others", flush=True)
+        add(run_apart(name, word))
     return counts
 
 
