@@ -628,7 +628,9 @@ enum cg_err cg_derive_doubt_start(struct cg_namespace *ns, struct cg_error *err)
     if (rc != CG_OK)
         return rc;
     add_doubts(ns, names.items, names.count);
+    pthread_mutex_lock(&ns->doubts_lock);
     ns->doubted_at = now;
+    pthread_mutex_unlock(&ns->doubts_lock);
     return CG_OK;
 }
 
@@ -666,15 +668,25 @@ static enum cg_err settle(struct cg_namespace *ns, const char *index_name, struc
     return rc;
 }
 
+/* When those of the start were collected, if none is left; else 0. */
+static int64_t settled_since(struct cg_namespace *ns)
+{
+    pthread_mutex_lock(&ns->doubts_lock);
+    int64_t since = ns->doubt_count ? 0 : ns->doubted_at;
+    pthread_mutex_unlock(&ns->doubts_lock);
+    return since;
+}
+
 /* Not again before the next start: what another process leaves undone meanwhile has to be found then. */
 static enum cg_err note_settled(struct cg_namespace *ns, struct cg_error *err)
 {
     struct cg_metadata *md = ns->reg->md;
+    int64_t since = settled_since(ns);
     enum cg_err rc;
 
-    if (ns->settled || !ns->doubted_at || doubts_left(ns))
+    if (ns->settled || !since)
         return CG_OK;
-    rc = md->ops->settled_set(md, ns->name, ns->doubted_at, err);
+    rc = md->ops->settled_set(md, ns->name, since, err);
     ns->settled = rc == CG_OK;
     return rc;
 }

@@ -49,8 +49,9 @@ struct cg_namespace {
     pthread_mutex_t doubts_lock;
     char **doubts;
     size_t doubt_count;
-    int64_t doubted_at; /* wall seconds: when those of the start were collected; 0: not yet. The maintenance thread's */
-    bool settled;       /* none of them is left, and the database knows; likewise */
+    int64_t doubted_at; /* wall seconds: when those of the start were collected; 0: not yet. Written by the maintenance
+                         * thread, under doubts_lock for whoever settles them */
+    bool settled;       /* none of them is left, and the database knows; theirs who settle: one thread a namespace */
 };
 
 struct cg_registry {
