@@ -142,10 +142,11 @@ static struct cg_http1_conn *conn_open(struct cg_http1 *http1, struct MHD_Connec
     http1->adopted_gate = NULL;
     conn->wake.run = resume;
     enter(conn, CG_CONN_IDLE);
-    conn->next = http1->conns;
+    conn->list = &http1->conns[http1->next_slice++ % CG_HTTP1_SLICES];
+    conn->next = *conn->list;
     if (conn->next)
         conn->next->prev = conn;
-    http1->conns = conn;
+    *conn->list = conn;
     return conn;
 }
 
@@ -154,7 +155,7 @@ static void conn_close(struct cg_http1_conn *conn)
     if (conn->prev)
         conn->prev->next = conn->next;
     else
-        conn->http1->conns = conn->next;
+        *conn->list = conn->next;
     if (conn->next)
         conn->next->prev = conn->prev;
     cg_memo_free(&conn->memo);

@@ -37,7 +37,8 @@ struct cg_conn_header {
 struct cg_http1_conn {
     struct cg_http1 *http1;
     struct MHD_Connection *mhd;
-    struct cg_http1_conn *prev, *next; /* all of the loop */
+    struct cg_http1_conn *prev, *next; /* in `list`, one of the loop's */
+    struct cg_http1_conn **list;
     int fd;                            /* the library's */
     struct cg_peer peer;
     struct cg_gate *gate; /* NULL: a bridge's */
@@ -59,7 +60,8 @@ struct cg_http1_conn {
 struct cg_http1 {
     struct cg_loop *loop;
     struct MHD_Daemon *daemon;
-    struct cg_http1_conn *conns;
+    struct cg_http1_conn *conns[CG_HTTP1_SLICES];
+    unsigned next_slice; /* of the next connection */
     size_t waiting; /* suspended connections */
     struct cg_ready_table ready;
     /* While a connection is handed over: what the library cannot say of it. */

@@ -111,13 +111,14 @@ void cg_http1_adopt(struct cg_http1 *http1, int fd, const struct cg_peer *peer, 
     http1->loop->http1_ready = true;
 }
 
-void cg_http1_sweep(struct cg_http1 *http1)
+void cg_http1_sweep(struct cg_http1 *http1, unsigned slice)
 {
-    for (struct cg_http1_conn *conn = http1->conns, *next; conn; conn = next) {
+    for (struct cg_http1_conn *conn = http1->conns[slice], *next; conn; conn = next) {
         next = conn->next;
         cg_conn_check_pace(conn);
     }
-    cg_ready_sweep(&http1->ready, http1->loop->now_ms);
+    if (slice == 0)
+        cg_ready_sweep(&http1->ready, http1->loop->now_ms);
 }
 
 size_t cg_http1_waiting(const struct cg_http1 *http1)

@@ -31,8 +31,10 @@ int64_t cg_http1_due(const struct cg_http1 *http1, int64_t now_ms);
 /* A connection whose first bytes are still to be read; takes the descriptor, and closes it when that fails. It leaves
  * `gate` at its end, unless that is NULL: then it is a bridge's. */
 void cg_http1_adopt(struct cg_http1 *http1, int fd, const struct cg_peer *peer, struct cg_gate *gate);
-/* Once a second: cuts off clients that are too slow with headers or body, or that have left unnoticed. */
-void cg_http1_sweep(struct cg_http1 *http1);
+/* Every slice once a second: cuts off clients that are too slow with headers or body, or that have left unnoticed. A
+ * look costs a system call, so ten thousand at once would make everybody else wait. */
+#define CG_HTTP1_SLICES 16
+void cg_http1_sweep(struct cg_http1 *http1, unsigned slice);
 /* Connections whose request is with a worker, a feed or a delay. */
 size_t cg_http1_waiting(const struct cg_http1 *http1);
 /* Are there open files that a sweep is to let go of when their time is over? */

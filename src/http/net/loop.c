@@ -179,8 +179,11 @@ static void sweep(struct cg_loop *loop)
 {
     if (loop->now_ms < loop->sweep_ms)
         return;
-    loop->sweep_ms = loop->now_ms + SWEEP_MS;
-    cg_http1_sweep(loop->http1);
+    loop->sweep_ms = loop->now_ms + SWEEP_MS / CG_HTTP1_SLICES;
+    loop->slice = (loop->slice + 1) % CG_HTTP1_SLICES;
+    cg_http1_sweep(loop->http1, loop->slice);
+    if (loop->slice != 0)
+        return;
     cg_arrival_sweep(loop);
     cg_bridge_sweep(loop);
     cg_carrier_sweep(loop);

@@ -59,6 +59,7 @@ struct cg_loop {
     struct cg_linger linger;
     int64_t now_ms; /* of this turn: the clock is read once for all its connections */
     int64_t sweep_ms, http1_due_ms;
+    unsigned slice; /* of HTTP/1.1's connections: the one that was swept last; the others' turn is at 0 */
     size_t finished;  /* requests that libmicrohttpd ended in this turn: see settle() */
     size_t carrying;  /* this loop's part of the server's */
     bool http1_ready; /* libmicrohttpd has something to do */
