@@ -6,7 +6,7 @@
 #include <openssl/pem.h>
 #include <stdio.h>
 
-#include "base/secret.h"
+#include "base/pem.h"
 
 static X509 *read_certificate(const char *path)
 {
@@ -28,42 +28,17 @@ bool cg_ldap_tls_holds_certificate(const char *path)
     return ok;
 }
 
-/* Instead of asking the terminal, as OpenSSL would. */
-static int no_passphrase(char *out, int size, int writing, void *cls)
-{
-    (void)out, (void)size, (void)writing, (void)cls;
-    return -1;
-}
-
-static EVP_PKEY *parse_key(const struct cg_secret *pem)
-{
-    BIO *bio = BIO_new_mem_buf(pem->bytes, (int)pem->len);
-    EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL) : NULL;
-
-    BIO_free(bio);
-    ERR_clear_error();
-    return key;
-}
-
 static enum cg_err check_key(X509 *cert, const char *cert_file, const char *key_file, struct cg_error *err)
 {
-    struct cg_secret pem = {0};
-    EVP_PKEY *key = NULL;
-    enum cg_err rc = cg_secret_read_file(&pem, key_file, err);
+    EVP_PKEY *key;
+    enum cg_err rc = cg_pem_read_key("ldap.tls_key_file", key_file, &key, err);
 
     if (rc != CG_OK)
-        return cg_error_prefix(err, "ldap.tls_key_file");
-    key = parse_key(&pem);
-    if (!key)
-        rc = cg_error_set(err, CG_ERR_INVALID,
-                          "ldap.tls_key_file: \"%s\" holds no key in PEM form, or one with a passphrase, which nobody "
-                          "would be there to type",
-                          key_file);
-    else if (X509_check_private_key(cert, key) != 1)
+        return rc;
+    if (X509_check_private_key(cert, key) != 1)
         rc = cg_error_set(err, CG_ERR_INVALID, "ldap.tls_key_file: \"%s\" is not the key of the certificate in \"%s\"",
                           key_file, cert_file);
     EVP_PKEY_free(key);
-    cg_secret_free(&pem);
     ERR_clear_error();
     return rc;
 }

@@ -9,17 +9,10 @@
 #include <time.h>
 
 #include "base/mem.h"
-#include "base/secret.h"
+#include "base/pem.h"
 
 #define SESSION_SECONDS 7200
 #define SESSIONS_KEPT 20000
-
-/* Instead of asking the terminal, as OpenSSL would. */
-static int no_passphrase(char *out, int size, int writing, void *cls)
-{
-    (void)out, (void)size, (void)writing, (void)cls;
-    return -1;
-}
 
 static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in,
                            unsigned in_len, void *cls)
@@ -54,7 +47,7 @@ static void set_up(SSL_CTX *ctx)
     SSL_CTX_sess_set_cache_size(ctx, SESSIONS_KEPT);
     SSL_CTX_set_timeout(ctx, SESSION_SECONDS);
     SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, NULL);
-    SSL_CTX_set_default_passwd_cb(ctx, no_passphrase);
+    SSL_CTX_set_default_passwd_cb(ctx, cg_pem_no_passphrase);
 }
 
 /* OpenSSL's last word, and none left behind for whoever comes next. */
@@ -66,32 +59,14 @@ static const char *reason(void)
     return text ? text : "unknown reason";
 }
 
-static EVP_PKEY *parse_key(const struct cg_secret *pem)
-{
-    BIO *bio = BIO_new_mem_buf(pem->bytes, (int)pem->len);
-    EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL) : NULL;
-
-    BIO_free(bio);
-    ERR_clear_error();
-    return key;
-}
-
 static enum cg_err use_key(SSL_CTX *ctx, const char *certificate, const char *file, struct cg_error *err)
 {
-    struct cg_secret pem = {0};
-    EVP_PKEY *key = NULL;
-    enum cg_err rc = cg_secret_read_file(&pem, file, err);
+    EVP_PKEY *key;
+    enum cg_err rc = cg_pem_read_key("tls_key", file, &key, err);
 
     if (rc != CG_OK)
-        return cg_error_prefix(err, "tls_key");
-    key = parse_key(&pem);
-    cg_secret_free(&pem);
-    if (!key)
-        rc = cg_error_set(err, CG_ERR_INVALID,
-                          "tls_key: \"%s\" holds no key in PEM form, or one with a passphrase, which nobody would be "
-                          "there to type",
-                          file);
-    else if (X509_check_private_key(SSL_CTX_get0_certificate(ctx), key) != 1)
+        return rc;
+    if (X509_check_private_key(SSL_CTX_get0_certificate(ctx), key) != 1)
         rc = cg_error_set(err, CG_ERR_INVALID, "tls_key: \"%s\" is not the key of the certificate in \"%s\"", file,
                           certificate);
     else if (SSL_CTX_use_PrivateKey(ctx, key) != 1)
